@@ -1,0 +1,1 @@
+"""The articles that ship with Footnote, as Markdown files beside this one."""

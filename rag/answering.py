@@ -1,0 +1,206 @@
+"""From passages to an Answer: ask whether they hold it, draft, check every sentence, cite.
+
+    hits -> answerable? -> draft -> sentences -> verified -> Answer
+                 |                                  |
+                 +---------- abstain <--------------+
+
+The draft streams as it is written and is marked as unchecked; the Answer holds only sentences
+that passed the check, each with the exact words that back it. With none left, it abstains.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rag.answerability import learned_weights, measure, unmet_anchors
+from rag.prompts import ABSTENTION, answer_messages
+from rag.records import (
+    Answer,
+    AnswerUpdate,
+    Citation,
+    Hit,
+    Query,
+    Sentence,
+    Timings,
+    Verdict,
+)
+from rag.sentences import sentence_spans
+from rag.verification import Evidence, Finding, Verifier
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+    from rag.embedding import Embedder
+    from rag.settings import Settings
+
+# Below this the question is so far from every passage that the language model is not asked.
+HOPELESS = 0.05
+MARKS = re.compile(r"\s*\[\d+(?:\s*,\s*\d+)*\]")
+
+
+@dataclass
+class Stopwatch:
+    """Milliseconds since the question came, read at each point on the way."""
+
+    started: float = field(default_factory=time.perf_counter)
+    retrieve_ms: float = 0.0
+    first_token_ms: float = 0.0
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
+
+    @property
+    def elapsed_ms(self) -> float:
+        return (time.perf_counter() - self.started) * 1000
+
+    def timings(self) -> Timings:
+        return Timings(
+            retrieve_ms=self.retrieve_ms,
+            first_token_ms=self.first_token_ms,
+            total_ms=self.elapsed_ms,
+            prompt_tokens=self.prompt_tokens,
+            answer_tokens=self.answer_tokens,
+        )
+
+
+def stream_answer(
+    query: Query,
+    hits: Sequence[Hit],
+    *,
+    model: BaseChatModel,
+    embedder: Embedder,
+    settings: Settings,
+    stopwatch: Stopwatch,
+    model_name: str,
+) -> Iterator[AnswerUpdate]:
+    """Yield updates as the answer comes; the last one carries the `Answer`."""
+
+    def finish(
+        findings: Sequence[Finding], reason: str | None, notes: Sequence[Verdict] = ()
+    ) -> AnswerUpdate:
+        sentences, citations = cite(findings)
+        answer = Answer(
+            question=query.question,
+            sentences=sentences or (Sentence(ABSTENTION, (), 0.0),),
+            citations=citations,
+            hits=tuple(hits),
+            abstained=not sentences,
+            reason=None if sentences else reason,
+            timings=stopwatch.timings(),
+            model=model_name,
+            trace=(*notes, *(Verdict(f.text, f.kept, f.support, f.why) for f in findings)),
+        )
+        return AnswerUpdate(stage="done", answer=answer)
+
+    if not hits:
+        yield finish((), "The index has no passage that resembles the question.")
+        return
+    yield AnswerUpdate(stage="reading")
+    verifier = Verifier(hits, embedder=embedder)
+    notes: tuple[Verdict, ...] = ()
+    if settings.gate:
+        probability = answerable_probability(query, hits, verifier=verifier, model=model)
+        threshold = learned_weights()[0].threshold
+        notes = (
+            Verdict(
+                text="Do the passages hold the answer?",
+                kept=probability >= threshold,
+                support=probability,
+                why=f"{probability:.0%} likely; answered from {threshold:.0%}",
+            ),
+        )
+        if probability < threshold:
+            yield finish((), looked_at(query, hits), notes)
+            return
+    draft = ""
+    for chunk in model.bind(max_tokens=settings.answer_tokens).stream(
+        answer_messages(query.standalone, hits)
+    ):
+        if not stopwatch.first_token_ms:
+            stopwatch.first_token_ms = stopwatch.elapsed_ms
+        usage = getattr(chunk, "usage_metadata", None)
+        if usage:
+            stopwatch.prompt_tokens += usage["input_tokens"]
+            stopwatch.answer_tokens += usage["output_tokens"]
+        if chunk.text:
+            draft += chunk.text
+            yield AnswerUpdate(stage="writing", draft=draft)
+    yield AnswerUpdate(stage="checking", draft=draft)
+    findings = [
+        verifier.check(sentence) if settings.verify else unchecked(sentence, verifier)
+        for sentence in draft_sentences(draft)
+    ]
+    yield finish(findings, f"{looked_at(query, hits)} Nothing drafted from them held.", notes)
+
+
+def answerable_probability(
+    query: Query, hits: Sequence[Hit], *, verifier: Verifier, model: BaseChatModel
+) -> float:
+    """How likely the passages hold the answer; the model is asked unless it is hopeless."""
+    with_log_odds, without = learned_weights()
+    cheap = without.probability(measure(query.standalone, hits, verifier=verifier, model=None))
+    if cheap < HOPELESS:
+        return cheap
+    signals = measure(query.standalone, hits, verifier=verifier, model=model)
+    return (without if signals.log_odds is None else with_log_odds).probability(signals)
+
+
+def draft_sentences(draft: str) -> list[str]:
+    """The sentences of a draft, without marks that the model put in by itself."""
+    text = MARKS.sub("", draft).strip()
+    return [text[start:end] for start, end in sentence_spans(text)]
+
+
+def unchecked(sentence: str, verifier: Verifier) -> Finding:
+    """The nearest evidence, kept whatever it says: what the check would have been measured by."""
+    finding = verifier.check(sentence)
+    if finding.kept or not verifier.evidence:
+        return finding
+    nearest = max(range(len(verifier.evidence)), key=lambda i: verifier.similarities(sentence)[i])
+    return Finding(sentence, (verifier.evidence[nearest],), finding.support, finding.why)
+
+
+def cite(findings: Sequence[Finding]) -> tuple[tuple[Sentence, ...], tuple[Citation, ...]]:
+    """Number the evidence of the kept sentences in order of first use."""
+    numbers: dict[tuple[str, int, int], int] = {}
+    evidence: list[Evidence] = []
+    sentences: list[Sentence] = []
+    for finding in findings:
+        if not finding.kept:
+            continue
+        marks = []
+        for item in finding.evidence:
+            place = (item.chunk.article_id, item.start, item.end)
+            if place not in numbers:
+                numbers[place] = len(numbers) + 1
+                evidence.append(item)
+            marks.append(numbers[place])
+        sentences.append(Sentence(finding.text, tuple(sorted(marks)), finding.support))
+    citations = tuple(
+        Citation(
+            number=number,
+            article_id=item.chunk.article_id,
+            title=item.chunk.title,
+            source=item.chunk.source,
+            start=item.start,
+            end=item.end,
+            quote=item.text,
+        )
+        for number, item in enumerate(evidence, start=1)
+    )
+    return tuple(sentences), citations
+
+
+def looked_at(query: Query, hits: Sequence[Hit]) -> str:
+    """What was read before abstaining, and what of the question was not found in it."""
+    titles = list(dict.fromkeys(hit.chunk.title for hit in hits))
+    count = f"{len(hits)} passage" + ("s" if len(hits) > 1 else "")
+    listed = ", ".join(f"“{title}”" for title in titles[:3])
+    more = f" and {len(titles) - 3} more" if len(titles) > 3 else ""
+    reason = f"Looked at {count} in {listed}{more}."
+    if unmet := unmet_anchors(query.standalone, hits):
+        reason += f" None of them mentions {', '.join(unmet)}."
+    return reason

@@ -1,0 +1,109 @@
+"""Files as articles: finds them, reads them, and gives each its title, source and sections."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from rag.blocks import find_title, parse_sections
+from rag.errors import ArticleError, UsageError
+from rag.formats import Reading, decoded, read_docx, read_html, read_pdf
+from rag.normalisation import normalised
+from rag.records import Article
+
+_FRONT_MATTER = re.compile(r"\s*---[ \t]*\n((?:.*\n){0,60}?)(?:---|\.\.\.)[ \t]*(?:\n|\Z)")
+_FRONT_LINE = re.compile(r"[\w-]+[ \t]*:.*|[ \t]+.*|-[ \t].*|#.*|")
+_FRONT_FIELD = re.compile(r"^(title|source)[ \t]*:[ \t]*(.+?)[ \t]*$", re.MULTILINE | re.IGNORECASE)
+
+
+def _read_text(data: bytes, path: Path) -> Reading:
+    return Reading(decoded(data, path))
+
+
+_PARSERS: dict[str, Callable[[bytes, Path], Reading]] = {
+    ".md": _read_text,
+    ".txt": _read_text,
+    ".html": read_html,
+    ".htm": read_html,
+    ".pdf": read_pdf,
+    ".docx": read_docx,
+}
+SUFFIXES = tuple(_PARSERS)
+
+
+def find_files(path: Path) -> list[Path]:
+    """The article files under `path`, sorted; a file stands for itself, whatever its suffix.
+
+    Hidden files and folders, and Word's lock files, are passed over. Raises `UsageError` where
+    there is nothing at `path`.
+    """
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise UsageError(f"There is no file or folder {path}.", hint="Check the path.")
+    found = []
+    for folder, folders, names in os.walk(path):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            file = Path(folder, name)
+            passed_over = name.startswith((".", "~$"))
+            if not passed_over and file.suffix.lower() in SUFFIXES and file.is_file():
+                found.append(file)
+    return sorted(found)
+
+
+def read_article(path: Path, *, article_id: str) -> Article:
+    """Reads one file.
+
+    The text of Markdown and plain text stays as the file has it, but for front matter, line
+    ends and what `normalised` puts back. The title is the front matter's or the document's own,
+    else the first heading or title line, else the file name; the source is the front matter's,
+    else `path` as given. Raises `ArticleError` for a file that is missing, empty, binary, not
+    what its suffix says, protected by a password, or without text.
+    """
+    parse = _PARSERS.get(path.suffix.lower())
+    if parse is None:
+        known = ", ".join(SUFFIXES)
+        raise ArticleError(f"{path} is not an article: its suffix is none of {known}.")
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ArticleError(f"{path} cannot be read: {error.strerror or error}.") from error
+    if not data.strip():
+        raise ArticleError(f"{path} is empty.")
+    reading = parse(data, path)
+    fields, text = _front_matter(normalised(reading.text))
+    if not text.strip():
+        raise ArticleError(f"{path} holds no text.")
+    title = fields.get("title") or reading.title or find_title(text)
+    title = title or _title_from_name(path, text)
+    return Article(
+        id=article_id,
+        title=title,
+        source=fields.get("source") or str(path),
+        text=text,
+        sections=parse_sections(text, title=title),
+    )
+
+
+def _front_matter(text: str) -> tuple[dict[str, str], str]:
+    """The title and source of a block of "key: value" lines between "---", and the text after."""
+    match = _FRONT_MATTER.match(text)
+    if match is None or not all(map(_FRONT_LINE.fullmatch, match[1].split("\n"))):
+        return {}, text
+    fields = {name.lower(): value.strip("\"'") for name, value in _FRONT_FIELD.findall(match[1])}
+    return fields, text[match.end() :]
+
+
+def _title_from_name(path: Path, text: str) -> str:
+    """The file name as words, each written as the text most often writes it."""
+    names = re.split(r"[-_\s]+", path.stem.strip("-_ ")) or [path.name]
+    spellings: dict[str, Counter[str]] = {name.lower(): Counter([name]) for name in names}
+    for word in re.findall(r"\w+", text):
+        if word.lower() in spellings:
+            spellings[word.lower()][word] += 1
+    title = " ".join(spellings[name.lower()].most_common(1)[0][0] for name in names)
+    return title[:1].upper() + title[1:]

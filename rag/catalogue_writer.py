@@ -1,0 +1,241 @@
+"""Writing the catalogue of the next generation.
+
+An embedding's key is a hash of the embedder's name and the text it read, so a chunk that moves,
+or that two articles share, is embedded once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rag.catalogue import SCHEMA_VERSION, Catalogue, mapped_errors
+from rag.errors import IndexUnavailable
+from rag.records import Article, Chunk, Section
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE roots (path TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE articles (
+    id TEXT PRIMARY KEY,
+    path TEXT NOT NULL UNIQUE,
+    title TEXT NOT NULL,
+    source TEXT NOT NULL,
+    text TEXT NOT NULL,
+    sections TEXT NOT NULL,
+    content_hash TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL
+);
+CREATE TABLE chunks (
+    key INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    article_id TEXT NOT NULL REFERENCES articles (id) ON DELETE CASCADE,
+    ordinal INTEGER NOT NULL,
+    title TEXT NOT NULL,
+    source TEXT NOT NULL,
+    heading TEXT NOT NULL,
+    start_offset INTEGER NOT NULL,
+    end_offset INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    embedding BLOB NOT NULL,
+    UNIQUE (article_id, ordinal)
+);
+CREATE INDEX chunks_by_embedding ON chunks (embedding);
+CREATE TABLE embeddings (hash BLOB PRIMARY KEY, vector BLOB NOT NULL);
+CREATE VIRTUAL TABLE words USING fts5 (
+    title, heading, text,
+    content = 'chunks', content_rowid = 'key', tokenize = 'porter unicode61 remove_diacritics 2'
+);
+CREATE TRIGGER words_insert AFTER INSERT ON chunks BEGIN
+    INSERT INTO words (rowid, title, heading, text)
+    VALUES (new.key, new.title, new.heading, new.text);
+END;
+CREATE TRIGGER words_delete AFTER DELETE ON chunks BEGIN
+    INSERT INTO words (words, rowid, title, heading, text)
+    VALUES ('delete', old.key, old.title, old.heading, old.text);
+END;
+"""
+
+
+def embedding_key(embedder_name: str, text: str) -> bytes:
+    """The key of an embedding: the same embedder and text always give the same one."""
+    return hashlib.sha256(f"{embedder_name}\0{text}".encode()).digest()
+
+
+class CatalogueWriter(Catalogue):
+    """Changes the catalogue of a generation that nobody reads yet; one thread only.
+
+    Embeddings are committed as they come, so that a run cut short loses none: the next one
+    takes them over with `take_embeddings`. Everything else needs no transaction of its own,
+    because the whole file counts only once the index points at its generation.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Opens a copy of a finished catalogue, or makes an empty one where there is no file."""
+        is_new = not path.exists()
+        self._start(path, f"{path.absolute().as_uri()}?mode=rwc")
+        try:
+            self._rows("PRAGMA journal_mode = WAL")
+            self._rows("PRAGMA synchronous = NORMAL")
+            self._rows("PRAGMA foreign_keys = ON")
+            if is_new:
+                with mapped_errors(path):
+                    self._connection.executescript(
+                        f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+                    )
+            self._check_schema()
+            self._rows("BEGIN")
+        except IndexUnavailable:
+            self.close()
+            raise
+
+    def commit(self) -> None:
+        """What was written so far survives a kill."""
+        self._rows("COMMIT")
+        self._rows("BEGIN")
+
+    def finish(self) -> None:
+        """Commits, folds the journal into the one file and closes it."""
+        self._rows("COMMIT")
+        self._rows("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._rows("PRAGMA journal_mode = DELETE")
+        self.close()
+
+    def set_meta(self, key: str, value: str) -> None:
+        self._rows("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def set_roots(self, roots: Iterable[Path]) -> None:
+        self._rows("DELETE FROM roots")
+        self._write_all("INSERT INTO roots VALUES (?)", [(str(root),) for root in roots])
+
+    def put_article(self, article: Article, *, path: Path, size: int, mtime_ns: int) -> None:
+        """Adds the article of a file, in place of what that file held before. Has no chunks yet."""
+        self.remove_file(path)
+        self._rows(
+            "INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                article.id,
+                str(path),
+                article.title,
+                article.source,
+                article.text,
+                _sections_to_json(article.sections),
+                article.content_hash,
+                size,
+                mtime_ns,
+            ),
+        )
+
+    def touch_file(self, path: Path, *, size: int, mtime_ns: int) -> None:
+        """Notes that the file was written again with what it held before."""
+        self._rows(
+            "UPDATE articles SET size = ?, mtime_ns = ? WHERE path = ?", (size, mtime_ns, str(path))
+        )
+
+    def remove_file(self, path: Path) -> None:
+        self._rows("DELETE FROM articles WHERE path = ?", (str(path),))
+
+    def rename_article(self, article_id: str, new_id: str) -> None:
+        """Gives an article another id; its chunks, whose ids begin with it, are dropped."""
+        self._rows("DELETE FROM chunks WHERE article_id = ?", (article_id,))
+        self._rows("UPDATE articles SET id = ? WHERE id = ?", (new_id, article_id))
+
+    def put_chunks(self, article_id: str, chunks: Sequence[Chunk], *, embedder_name: str) -> None:
+        """Gives an article these chunks, in place of those it had."""
+        self._rows("DELETE FROM chunks WHERE article_id = ?", (article_id,))
+        self._write_all(
+            "INSERT INTO chunks VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    chunk.id,
+                    article_id,
+                    ordinal,
+                    chunk.title,
+                    chunk.source,
+                    chunk.heading,
+                    chunk.start,
+                    chunk.end,
+                    chunk.text,
+                    embedding_key(embedder_name, chunk.embedded_text),
+                )
+                for ordinal, chunk in enumerate(chunks)
+            ],
+        )
+
+    def missing_embeddings(self) -> list[tuple[bytes, str, int]]:
+        """(key, id of a chunk with that text, its letters) for all that is not embedded yet.
+
+        Longest first, so that a batch of neighbours in this list pads little.
+        """
+        rows = self._rows(
+            "SELECT embedding, min(id), max(length(text)) AS letters FROM chunks"
+            " WHERE embedding NOT IN (SELECT hash FROM embeddings)"
+            " GROUP BY embedding ORDER BY letters DESC, min(id)"
+        )
+        return [(key, chunk_id, letters) for key, chunk_id, letters in rows]
+
+    def put_embeddings(self, keys: Sequence[bytes], vectors: NDArray[np.float32]) -> None:
+        self._write_all(
+            "INSERT OR REPLACE INTO embeddings VALUES (?, ?)",
+            [
+                (key, vector.astype("<f4").tobytes())
+                for key, vector in zip(keys, vectors, strict=True)
+            ],
+        )
+        self.commit()
+
+    def take_embeddings(self, other: Path) -> None:
+        """Copies the embeddings of another catalogue, finished or cut short."""
+        try:
+            with self._attached(f"{other.absolute().as_uri()}?mode=rw"):
+                self._rows(
+                    "INSERT OR IGNORE INTO embeddings SELECT hash, vector FROM other.embeddings"
+                )
+        except IndexUnavailable:
+            pass  # a catalogue cut short in its first moments: there is nothing to take over
+
+    @contextmanager
+    def _attached(self, uri: str) -> Iterator[None]:
+        self._rows("COMMIT")  # SQLite attaches nothing inside a transaction
+        try:
+            with super()._attached(uri):
+                yield
+        finally:
+            self._rows("BEGIN")
+
+    def drop_unused_embeddings(self) -> None:
+        self._rows("DELETE FROM embeddings WHERE hash NOT IN (SELECT embedding FROM chunks)")
+
+    def rebuild_words(self) -> None:
+        """Makes the word index again from the chunks."""
+        self._rows("INSERT INTO words (words) VALUES ('rebuild')")
+
+    def _write_all(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        with self._lock, mapped_errors(self.path):
+            self._connection.executemany(sql, rows)
+
+
+def _sections_to_json(sections: Sequence[Section]) -> str:
+    return json.dumps(
+        [
+            [
+                section.heading,
+                section.start,
+                section.end,
+                [
+                    [block.kind, block.start, block.end, block.answer_start]
+                    for block in section.blocks
+                ],
+            ]
+            for section in sections
+        ]
+    )

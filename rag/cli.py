@@ -1,0 +1,333 @@
+"""The `rag` command: index, search, ask, chat, models, doctor.
+
+Results go to stdout, everything else to stderr. Exit codes: 0 done (an abstention is an
+answer), 1 done in part or failed, 2 used wrongly. An error is one line that says what
+happened and what to try next; `--debug` adds the traceback.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from rag import terminal
+from rag.errors import FootnoteError, UsageError
+from rag.settings import Settings, load_settings
+
+app = typer.Typer(
+    name="rag",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Footnote: answers from your own articles, every sentence cited, all on this machine.",
+    epilog='Begin with: rag index my-articles/ · rag ask "What does it cost?" · rag chat',
+)
+models_app = typer.Typer(no_args_is_help=True, help="List, fetch and find the models.")
+app.add_typer(models_app, name="models")
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False)
+
+IndexOption = Annotated[
+    Path | None, typer.Option("--index", help="The index folder.", metavar="DIR")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
+ModelOption = Annotated[
+    str | None, typer.Option("--model", help="A name from `rag models list`, or a .gguf file.")
+]
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on stdout, whatever the width of the terminal."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+@app.callback()
+def _global(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks, and why sentences were kept or not.")
+    ] = False,
+) -> None:
+    if debug:
+        os.environ["FOOTNOTE_DEBUG"] = "1"
+
+
+def debugging() -> bool:
+    """Whether `--debug` was given."""
+    return os.environ.get("FOOTNOTE_DEBUG") == "1"
+
+
+@app.command("index", epilog="Example: rag index ~/articles notes.md --index ./my-index")
+def index_command(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Files and folders; without any, all that were named before."),
+    ] = None,
+    index: IndexOption = None,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Make the whole index again from the files.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Add articles to the index, and bring what changed up to date.
+
+    Unchanged articles cost nothing. A file that cannot be read is reported; the rest goes on.
+    """
+    from rag.updating import sync
+    from rag.pipeline import open_embedder
+
+    settings = load_settings(index=index)
+    embedder = open_embedder(settings)
+    with terminal.counting(err) as progress:
+        task = progress.add_task("Looking for articles", total=None)
+
+        def show(step: Any) -> None:
+            progress.update(task, description=step.stage, completed=step.done, total=step.total)
+
+        report = sync(settings, paths or [], embedder=embedder, progress=show, rebuild=rebuild)
+    if as_json:
+        print_json(report.to_json())
+    else:
+        out.print(
+            f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged, "
+            f"{report.removed} removed: {report.chunks} passages in {report.seconds:.1f} s "
+            f"({settings.index_directory})"
+        )
+        for failure in report.failed:
+            err.print(f"[red]Not indexed:[/red] {terminal.escape(failure.path)}: "
+                      f"{terminal.escape(failure.error)}")
+    if report.failed:
+        raise typer.Exit(1)
+
+
+@app.command(epilog='Example: rag search "cost of a video clip" -k 3')
+def search(
+    query: Annotated[str, typer.Argument(help="What to look for.")],
+    k: Annotated[int | None, typer.Option("-k", help="How many passages.", min=1, max=100)] = None,
+    index: IndexOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the passages that a question would be answered from."""
+    from rag.pipeline import open_retriever
+    from rag.records import hit_to_json
+
+    if not query.strip():
+        raise UsageError("The query is empty.", hint='Try: rag search "cost of a video clip"')
+    hits = open_retriever(load_settings(index=index)).hits(query, limit=k)
+    if as_json:
+        print_json({"query": query, "hits": [hit_to_json(hit) for hit in hits]})
+    else:
+        terminal.show_hits(hits, out=out)
+
+
+@app.command(epilog='Example: rag ask "How many employees use JPMorgan\'s LLM Suite?"')
+def ask(
+    question: Annotated[str | None, typer.Argument(help="The question.")] = None,
+    index: IndexOption = None,
+    model: ModelOption = None,
+    batch: Annotated[
+        Path | None,
+        typer.Option("--batch", metavar="FILE", help='JSONL of {"id", "question"} to answer.'),
+    ] = None,
+    answers: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Where --batch writes answers.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Answer a question from the articles, with the words that back every sentence.
+
+    With --batch and --out, answer a file of questions; a run that was cut goes on.
+    """
+    if (question is None) == (batch is None):
+        raise UsageError(
+            "Give either a question or --batch FILE.", hint='Try: rag ask "What is an LLM?"'
+        )
+    if (batch is None) != (answers is None):
+        raise UsageError(
+            "--batch and --out go together.",
+            hint="Try: rag ask --batch questions.jsonl --out answers.jsonl",
+        )
+    settings = load_settings(index=index, model=model)
+    if batch is not None and answers is not None:
+        _ask_batch(settings, batch, answers)
+        return
+    with terminal.waiting("Loading the language model", err=err):
+        from rag.pipeline import open_assistant, read_input
+
+        read_input(question or "")
+        assistant = open_assistant(settings)
+    if as_json:
+        answer = assistant.invoke(question or "")
+        print_json(answer.to_json())
+    else:
+        answer = terminal.show_stream(assistant.stream(question or ""), out=out, err=err)
+    if debugging():
+        terminal.show_trace(answer, err=err)
+
+
+def _ask_batch(settings: Settings, batch: Path, answers: Path) -> None:
+    from rag.batch import answer_all, finished_lines, read_questions
+
+    questions = read_questions(batch)
+    finished_lines(answers, questions)
+    with terminal.waiting("Loading the language model", err=err):
+        from rag.pipeline import open_assistant
+
+        assistant = open_assistant(settings)
+    with terminal.counting(err) as progress:
+        task = progress.add_task("Answering", total=len(questions))
+        written = answer_all(
+            questions,
+            answers,
+            answer=assistant.invoke,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    err.print(f"{written} answered now, {len(questions)} in {answers}.")
+
+
+@app.command(epilog="Example: rag chat --port 7861")
+def chat(
+    index: IndexOption = None,
+    model: ModelOption = None,
+    port: Annotated[int, typer.Option("--port", help="The port of the page.", min=1)] = 7860,
+    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Open the chat in the browser at http://127.0.0.1:7860."""
+    from rag.pipeline import open_assistant, open_index
+    from ui.app import build_app, launch
+
+    settings = load_settings(index=index, model=model)
+    articles = open_index(settings).articles()
+    count = f"{len(articles)} article" + ("" if len(articles) == 1 else "s")
+    page = build_app(
+        lambda: open_assistant(settings),
+        examples=EXAMPLES if _is_shipped_corpus(articles) else (),
+        corpus_note=count,
+    )
+    err.print(f"The chat opens at [bold]http://{host}:{port}[/bold] (Ctrl+C ends it).")
+    launch(page, host=host, port=port)
+
+
+EXAMPLES = (
+    "What does one generated video clip cost?",
+    "Is ChatGPT a generative AI or an LLM?",
+    "How many employees did JPMorgan's LLM Suite reach?",
+    "When should a company choose an LLM?",
+    "What is the capital of France?",
+)
+
+
+def _is_shipped_corpus(articles: Any) -> bool:
+    """Whether the example questions, which are about the shipped corpus, would make sense."""
+    return any(article.id == "costs-and-speed.md" for article in articles)
+
+
+@models_app.command("list")
+def models_list(as_json: JsonOption = False) -> None:
+    """List the models that can be fetched, and which are here."""
+    from rag.models import is_present, readable_bytes, registry
+
+    settings = load_settings()
+    rows = [
+        {
+            "name": spec.name,
+            "bytes": spec.size,
+            "licence": spec.licence,
+            "present": is_present(spec, directory=settings.models_directory),
+            "path": str(spec.location(settings.models_directory)),
+        }
+        for spec in registry()
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    table = Table("name", "size", "licence", "here", box=None)
+    for row in rows:
+        here = "[green]yes[/green]" if row["present"] else "no"
+        table.add_row(row["name"], readable_bytes(row["bytes"]), row["licence"], here)
+    out.print(table)
+    out.print(f"[dim]In {settings.models_directory}; any other instruct model: --model FILE.gguf[/dim]")
+
+
+@models_app.command("pull", epilog="Example: rag models pull qwen2.5-coder-1.5b-instruct")
+def models_pull(name: Annotated[str, typer.Argument(help="A name from `rag models list`.")]) -> None:
+    """Fetch a model, verify every byte, and keep it for offline use. Resumes where it stopped."""
+    from rag.downloads import pull
+    from rag.models import lookup
+
+    settings = load_settings()
+    spec = lookup(name)
+    with terminal.downloading(err) as progress:
+        task = progress.add_task(name, total=spec.size)
+
+        def show(step: Any) -> None:
+            progress.update(
+                task,
+                description=f"{name} · {step.source} {step.detail}".rstrip(" ·"),
+                completed=step.done_bytes,
+                total=step.total_bytes,
+            )
+
+        path = pull(spec, directory=settings.models_directory, progress=show)
+    out.print(f"{name} is ready: {path}")
+
+
+@models_app.command("path", epilog="Example: rag models path all-MiniLM-L6-v2")
+def models_path(name: Annotated[str, typer.Argument(help="A name from `rag models list`.")]) -> None:
+    """Print where a model's file is; exit 1 if it is not here."""
+    from rag.models import find
+
+    sys.stdout.write(f"{find(name, directory=load_settings().models_directory)}\n")
+
+
+@app.command(epilog="Example: rag doctor --json")
+def doctor(index: IndexOption = None, model: ModelOption = None, as_json: JsonOption = False) -> None:
+    """Check the engine, the models, the index and offline readiness, and say how to mend each."""
+    from rag.doctor import examine
+
+    checks = []
+    with terminal.waiting("Examining", err=err):
+        for check in examine(load_settings(index=index, model=model)):
+            checks.append(check)
+            if not as_json:
+                mark = "[green]ok[/green]  " if check.ok else "[red]bad[/red] "
+                out.print(f"{mark} [bold]{check.name}[/bold] {terminal.escape(check.detail)}")
+                if check.mend:
+                    out.print(f"     mend: {terminal.escape(check.mend)}")
+    healthy = all(check.ok for check in checks)
+    if as_json:
+        print_json({"ok": healthy, "checks": [check.to_json() for check in checks]})
+    if not healthy:
+        raise typer.Exit(1)
+
+
+def fail(error: FootnoteError) -> NoReturn:
+    """One line on stderr, and the exit code of the error's kind."""
+    err.print(f"[red]{terminal.escape(error.message)}[/red] {terminal.escape(error.hint)}".rstrip())
+    raise SystemExit(error.exit_code)
+
+
+def main() -> None:
+    """Run the command line; every `FootnoteError` becomes one line."""
+    try:
+        app()
+    except FootnoteError as error:
+        if debugging():
+            raise
+        fail(error)
+    except KeyboardInterrupt:
+        err.print("Stopped.")
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        # The reader of a pipe, such as `head`, has enough; Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None

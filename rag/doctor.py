@@ -1,0 +1,119 @@
+"""What works on this machine and what does not, each fault with the command that mends it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from rag.embedding import load_embedder
+from rag.engine import check_engine
+from rag.errors import FootnoteError
+from rag.index import Index
+from rag.models import find
+from rag.retrieval import HybridRetriever
+from rag.settings import Settings
+
+LIBRARIES = (
+    "llama-cpp-python",
+    "torch",
+    "sentence-transformers",
+    "chromadb",
+    "langchain",
+    "gradio",
+)
+LEAST_DISK = 1 << 30  # bytes that an index and a model's verification may need
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at. `mend` is the command to try; empty where all is well."""
+
+    name: str
+    ok: bool
+    detail: str
+    mend: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def examine(settings: Settings) -> Iterator[Check]:
+    """Check the installation, the models, the engine, the index and offline readiness, in order.
+
+    Each check is yielded when it is done, since the engine's takes some seconds.
+    """
+    yield Check("python", True, f"{sys.version.split()[0]} at {sys.executable}")
+    yield from (_library(name) for name in LIBRARIES)
+    yield _disk(settings)
+    embedding = _attempt("embedding model", lambda: str(_model(settings, settings.embedding_model)))
+    yield embedding
+    if settings.llm_url:
+        yield Check("language model", True, f"the server at {settings.llm_url}")
+    else:
+        language = _attempt("language model", lambda: str(_model(settings, settings.model)))
+        yield language
+        report = check_engine(_model(settings, settings.model) if language.ok else None)
+        yield Check("engine", report.ok, report.message, "" if report.ok else report.hint)
+    yield _attempt("index", lambda: _index(settings, searchable=embedding.ok))
+    yield Check(
+        "offline",
+        embedding.ok,
+        "telemetry is off; questions, articles and answers stay on this machine"
+        if embedding.ok
+        else "a model is still to be fetched, so this machine is not ready to go offline",
+        embedding.mend,
+    )
+
+
+def _library(name: str) -> Check:
+    try:
+        return Check(name, True, version(name))
+    except PackageNotFoundError:
+        return Check(name, False, "is not installed", "make install")
+
+
+def _disk(settings: Settings) -> Check:
+    place = settings.home
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    return Check(
+        "disk",
+        free >= LEAST_DISK,
+        f"{free / (1 << 30):.1f} GiB free under {settings.home}",
+        "" if free >= LEAST_DISK else "Free some space, or set RAG_HOME to another disk.",
+    )
+
+
+def _model(settings: Settings, name: str) -> Path:
+    return find(name, directory=settings.models_directory)
+
+
+def _index(settings: Settings, *, searchable: bool) -> str:
+    index = Index.open(settings.index_directory, chroma_url=settings.chroma_url)
+    articles = index.articles()
+    detail = f"{len(articles)} articles in {settings.index_directory}"
+    if not searchable or not articles:
+        return detail
+    embedder = load_embedder(
+        _model(settings, settings.embedding_model), name=settings.embedding_model
+    )
+    retriever = HybridRetriever(index=index, embedder=embedder, settings=settings)
+    found = retriever.hits(articles[0].title)
+    if not found:
+        raise FootnoteError(
+            f"{detail}, but searching it finds nothing.", hint="rag index --rebuild"
+        )
+    return f"{detail}; searching it works"
+
+
+def _attempt(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(name, True, look())
+    except FootnoteError as error:
+        return Check(name, False, error.message, error.hint)

@@ -1,0 +1,200 @@
+"""The generations of an index on disk, and the one pointer that says which is read.
+
+    DIR/current.json                      which generation is read, and which came before it
+    DIR/generations/7-3f2a91c4/           catalogue.sqlite and, unless a server has it, chroma/
+    DIR/write.lock, DIR/writer.json       held by the one process that writes, and who that is
+
+A generation that the pointer names is never changed. A writer prepares the next one beside it,
+has it all on disk, and then replaces the pointer in one step: killed at any instant, the index
+is the old one or the new one. What a killed writer leaves behind is in no pointer, and the next
+writer clears it away.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from rag.errors import IndexLocked, IndexUnavailable
+
+POINTER = "current.json"
+POINTER_FORMAT = 1
+GENERATIONS = "generations"
+CATALOGUE = "catalogue.sqlite"
+VECTORS = "chroma"
+LOCK = "write.lock"
+WRITER = "writer.json"
+LOCK_SECONDS = 5.0
+LOCK_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """What current.json says.
+
+    `name` is the generation that is read and `previous` the one before, "" for none.
+    `vector_files` are the sizes of the finished vector files, so that a reader sees without
+    opening them that one is cut short or gone.
+    """
+
+    number: int
+    name: str
+    previous: str = ""
+    vector_files: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the parts of one generation are."""
+
+    index: Path
+    name: str
+
+    @property
+    def folder(self) -> Path:
+        return self.index / GENERATIONS / self.name
+
+    @property
+    def catalogue(self) -> Path:
+        return self.folder / CATALOGUE
+
+    @property
+    def vectors(self) -> Path:
+        return self.folder / VECTORS
+
+
+def read_pointer(index: Path) -> Pointer | None:
+    """The pointer of an index; None where there is no index. Raises `IndexUnavailable`."""
+    path = index / POINTER
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content.pop("format") != POINTER_FORMAT:
+            raise IndexUnavailable(
+                f"{path} was written by another version of Footnote.",
+                hint="Run: rag index --rebuild",
+            )
+        return Pointer(**content)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise IndexUnavailable(
+            f"{path} cannot be read: {error}.", hint="Run: rag index --rebuild"
+        ) from error
+
+
+def new_place(index: Path, *, number: int) -> Place:
+    """An empty folder for the next generation.
+
+    The name is never used twice, so nothing that a process remembers of a folder by its path
+    can be mistaken for another index that was made in the same place.
+    """
+    place = Place(index, f"{number}-{secrets.token_hex(4)}")
+    place.folder.mkdir(parents=True)
+    return place
+
+
+def switch(index: Path, pointer: Pointer) -> None:
+    """Makes a generation the one that is read, once every byte of it is on the disk."""
+    _sync_tree(Place(index, pointer.name).folder)
+    _sync(index / GENERATIONS)
+    draft = index / f"{POINTER}.new"
+    with draft.open("w", encoding="utf-8") as file:
+        json.dump({"format": POINTER_FORMAT, **asdict(pointer)}, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(draft, index / POINTER)
+    _sync(index)
+
+
+def leftovers(index: Path, pointer: Pointer | None) -> list[Place]:
+    """Generations that the pointer does not name, oldest first.
+
+    They are outdated, or a writer that was killed left them.
+    """
+    named = {pointer.name, pointer.previous} if pointer else set()
+    folder = index / GENERATIONS
+    if not folder.is_dir():
+        return []
+    others = [entry.name for entry in folder.iterdir() if entry.name not in named]
+    return [Place(index, name) for name in sorted(others, key=_number_of)]
+
+
+def _number_of(name: str) -> tuple[int, str]:
+    number = name.partition("-")[0]
+    return int(number) if number.isascii() and number.isdigit() else 0, name
+
+
+def discard(place: Place) -> None:
+    """Deletes a generation. What cannot be deleted now, the next writer finds again."""
+    shutil.rmtree(place.folder, ignore_errors=True)
+
+
+@contextmanager
+def writing(index: Path, *, waiting: Callable[[], None]) -> Iterator[None]:
+    """Holds the right to write this index.
+
+    While another process holds it, calls `waiting` some times a second, and after a few seconds
+    raises `IndexLocked` that names the process.
+    """
+    try:
+        index.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(index / LOCK)
+        _acquire(lock, index, waiting)
+    except OSError as error:
+        raise IndexUnavailable(f"{index} cannot be written: {error.strerror or error}.") from error
+    try:
+        (index / WRITER).write_text(json.dumps({"pid": os.getpid()}), encoding="utf-8")
+        yield
+    finally:
+        (index / WRITER).unlink(missing_ok=True)
+        lock.release()
+
+
+def _acquire(lock: FileLock, index: Path, waiting: Callable[[], None]) -> None:
+    give_up = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            lock.acquire(timeout=LOCK_POLL_SECONDS)
+            return
+        except Timeout as error:
+            if time.monotonic() > give_up:
+                raise IndexLocked(
+                    f"Another process{_writer(index)} is writing the index in {index}.",
+                    hint="Wait for it to end, then try again.",
+                ) from error
+            waiting()
+
+
+def _writer(index: Path) -> str:
+    try:
+        return f" (pid {json.loads((index / WRITER).read_text(encoding='utf-8'))['pid']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _sync_tree(folder: Path) -> None:
+    for parent, _, files in os.walk(folder):
+        for name in files:
+            _sync(Path(parent) / name)
+        _sync(Path(parent))
+
+
+def _sync(path: Path) -> None:
+    """Has a file, or the entries of a folder, written to the disk."""
+    if os.name == "nt" and path.is_dir():
+        return  # Windows has no such thing for folders
+    # Windows flushes only what is open for writing.
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,346 @@
+"""The language model, as a LangChain chat model: llama.cpp in process, or a server by URL.
+
+`LlamaChat` reads a GGUF file with llama-cpp-python and keeps what the model has already read:
+a prompt that begins like the last one is read only from where it differs, so prompts should
+put what stays the same first. Text from articles and people is tokenised without special
+tokens, so a passage that contains `<|im_end|>` cannot close its turn. Decoding is greedy: the
+same prompt gives the same answer.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from pydantic import PrivateAttr
+
+from rag.errors import DependencyError, EngineError, ModelError, UsageError
+
+if TYPE_CHECKING:
+    from langchain_core.callbacks import CallbackManagerForLLMRun
+
+    from rag.settings import Settings
+
+# How long a thread of GNU's OpenMP spins before it sleeps. The default spins on and on, which
+# makes the model 4 to 8 times slower while any other program uses a core.
+SPIN_COUNT = "1000"
+READ_BATCH = 128  # reads as fast as 512 and keeps the saved scores small
+ROLES = {"human": "user", "ai": "assistant", "system": "system"}
+
+
+class LlamaChat(BaseChatModel):
+    """A GGUF model run in this process by llama.cpp, with greedy decoding.
+
+    Accepts `max_tokens`, `stop`, and `top_logprobs` (how many alternatives to report for
+    each token, in `response_metadata["logprobs"]["content"]`, shaped as OpenAI's API does).
+    Threads may share one instance; their calls are served one at a time.
+
+    Raises `ModelError` if the file cannot be loaded, `EngineError` if llama.cpp fails while
+    it runs, `UsageError` if a prompt does not fit `context_length`.
+
+    >>> chat = LlamaChat(model_path="model.gguf")                   # doctest: +SKIP
+    >>> chat.invoke("Name a colour.", max_tokens=5).content         # doctest: +SKIP
+    """
+
+    model_path: str
+    context_length: int = 4096
+    threads: int | None = None
+    gpu_layers: int = 0
+    seed: int = 0
+
+    _llama: Any = PrivateAttr()
+    _formatter: Any = PrivateAttr()
+    _lock: threading.Lock = PrivateAttr(default_factory=threading.Lock)
+
+    def model_post_init(self, context: Any, /) -> None:
+        os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)  # read when llama.cpp is loaded
+        try:
+            import llama_cpp
+            from llama_cpp.llama_chat_format import Jinja2ChatFormatter
+        except (ImportError, OSError, RuntimeError) as error:
+            raise DependencyError(
+                f"llama-cpp-python cannot be loaded: {error}.", hint="Run `rag doctor`."
+            ) from error
+        path = Path(self.model_path)
+        if not path.is_file():
+            raise ModelError(f"There is no model file {path}.", hint="Run `rag models list`.")
+        threads = self.threads or physical_cores()
+        try:
+            self._llama = llama_cpp.Llama(
+                str(path),
+                n_ctx=self.context_length,
+                n_batch=READ_BATCH,
+                n_threads=threads,
+                n_threads_batch=threads,
+                n_gpu_layers=self.gpu_layers,
+                seed=self.seed,
+                flash_attn=True,
+                verbose=False,
+            )
+        except (ValueError, RuntimeError, OSError) as error:
+            raise ModelError(
+                f"{path} cannot be loaded as a GGUF model: {error}.",
+                hint="Check the file, or choose another with --model.",
+            ) from error
+        template = self._llama.metadata.get("tokenizer.chat_template")
+        if not template:
+            raise ModelError(
+                f"{path} carries no chat template, so it is not an instruction model.",
+                hint="Choose an instruct model with --model.",
+            )
+        self._formatter = Jinja2ChatFormatter(
+            template=template,
+            eos_token=self._token_text(self._llama.token_eos()),
+            bos_token=self._token_text(self._llama.token_bos()),
+        )
+
+    @property
+    def _llm_type(self) -> str:
+        return "llama.cpp"
+
+    @property
+    def model_name(self) -> str:
+        """The model file's name, for reports."""
+        return Path(self.model_path).name
+
+    def get_num_tokens(self, text: str) -> int:
+        """The tokens of `text` by the model's own tokenizer, special tokens off."""
+        return len(self._tokenize(text, special=False))
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        pieces = list(self._stream(messages, stop=stop, **kwargs))
+        merged = pieces[0]
+        for piece in pieces[1:]:
+            merged += piece
+        chunk = merged.message
+        assert isinstance(chunk, AIMessageChunk)
+        message = AIMessage(
+            content=chunk.content,
+            response_metadata=chunk.response_metadata,
+            usage_metadata=chunk.usage_metadata,
+        )
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        *,
+        max_tokens: int = 256,
+        top_logprobs: int = 0,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        prompt = self._prompt_tokens(messages)
+        if len(prompt) + max_tokens > self.context_length:
+            raise UsageError(
+                f"The prompt is {len(prompt)} tokens and the answer may take {max_tokens}, which "
+                f"is more than the context of {self.context_length}.",
+                hint="Raise RAG_CONTEXT_LENGTH or lower RAG_PASSAGES.",
+            )
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        text = TextUntilStop(stop or [])
+        written = 0
+        with self._lock:
+            for token, logits in self._decode(prompt, max_tokens=max_tokens):
+                written += 1
+                logprobs = self._top_logprobs(logits, top_logprobs) if top_logprobs else None
+                piece = text.push(decoder.decode(self._llama.detokenize([token])))
+                if piece or logprobs:
+                    yield self._piece(piece, logprobs, run_manager)
+                if text.stopped:
+                    break
+        last = AIMessageChunk(
+            content=text.flush(),
+            usage_metadata={
+                "input_tokens": len(prompt),
+                "output_tokens": written,
+                "total_tokens": len(prompt) + written,
+            },
+            chunk_position="last",
+        )
+        yield ChatGenerationChunk(message=last)
+
+    @staticmethod
+    def _piece(
+        text: str, logprobs: Any, run_manager: CallbackManagerForLLMRun | None
+    ) -> ChatGenerationChunk:
+        metadata = {"logprobs": {"content": [logprobs]}} if logprobs else {}
+        chunk = ChatGenerationChunk(message=AIMessageChunk(text, response_metadata=metadata))
+        if run_manager:
+            run_manager.on_llm_new_token(text, chunk=chunk)
+        return chunk
+
+    def _decode(
+        self, prompt: list[int], *, max_tokens: int
+    ) -> Iterator[tuple[int, np.ndarray[Any, Any]]]:
+        """Yield (token, logits it was chosen from), until an end token or `max_tokens`."""
+        import llama_cpp
+
+        llama = self._llama
+        # The last prompt token is always read anew: its logits are needed.
+        known = shared_prefix(llama.input_ids[: llama.n_tokens], prompt[:-1])
+        llama.n_tokens = known
+        vocabulary = llama_cpp.llama_model_get_vocab(llama.model)
+        pending: Sequence[int] = prompt[known:]
+        try:
+            for _ in range(max_tokens):
+                llama.eval(pending)
+                logits = np.ctypeslib.as_array(
+                    llama_cpp.llama_get_logits_ith(llama.ctx, -1), shape=(llama.n_vocab(),)
+                )
+                token = int(np.argmax(logits))
+                if llama_cpp.llama_vocab_is_eog(vocabulary, token):
+                    return
+                yield token, logits
+                pending = [token]
+        except (RuntimeError, ValueError) as error:
+            llama.reset()
+            raise EngineError(f"llama.cpp failed: {error}.", hint="Run `rag doctor`.") from error
+
+    def _prompt_tokens(self, messages: Sequence[BaseMessage]) -> list[int]:
+        """The chat template's own marks as special tokens, everything else as plain text."""
+        marks = [f"\ue000{number}\ue001" for number in range(len(messages))]
+        rendered = self._formatter(
+            messages=[
+                {"role": ROLES.get(message.type, "user"), "content": mark}
+                for message, mark in zip(messages, marks, strict=True)
+            ]
+        ).prompt
+        tokens: list[int] = []
+        for mark, message in zip(marks, messages, strict=True):
+            before, found, rendered = rendered.partition(mark)
+            if not found:
+                raise ModelError(
+                    f"The chat template of {self.model_name} drops a {message.type} message.",
+                    hint="Choose another model with --model.",
+                )
+            tokens += self._tokenize(before, special=True)
+            tokens += self._tokenize(str(message.text), special=False)
+        tokens += self._tokenize(rendered, special=True)
+        beginning = self._llama.token_bos()
+        if self._llama._model.add_bos_token() and tokens[:1] != [beginning]:
+            tokens.insert(0, beginning)
+        return tokens
+
+    def _tokenize(self, text: str, *, special: bool) -> list[int]:
+        tokens: list[int] = self._llama.tokenize(
+            text.encode("utf-8", "replace"), add_bos=False, special=special
+        )
+        return tokens
+
+    def _token_text(self, token: int) -> str:
+        if token < 0:
+            return ""
+        text: str = self._llama.detokenize([token], special=True).decode("utf-8", "replace")
+        return text
+
+    def _top_logprobs(self, logits: np.ndarray[Any, Any], count: int) -> dict[str, Any]:
+        shifted = logits - logits.max()
+        logprobs = shifted - np.log(np.exp(shifted).sum())
+        best = np.argpartition(logprobs, -count)[-count:]
+        best = best[np.argsort(-logprobs[best], kind="stable")]
+        alternatives = [
+            {"token": self._token_text(int(token)), "logprob": float(logprobs[token])}
+            for token in best
+        ]
+        return {**alternatives[0], "top_logprobs": alternatives}
+
+
+class TextUntilStop:
+    """Text as it comes, held back where it might be the start of a stop string."""
+
+    def __init__(self, stops: Sequence[str]) -> None:
+        self._stops = [stop for stop in stops if stop]
+        self._held = ""
+        self.stopped = False
+
+    def push(self, piece: str) -> str:
+        """Add `piece`; return what can be shown now."""
+        self._held += piece
+        found = [at for stop in self._stops if (at := self._held.find(stop)) >= 0]
+        if found:
+            self.stopped = True
+            shown, self._held = self._held[: min(found)], ""
+            return shown
+        keep = max(
+            (
+                length
+                for stop in self._stops
+                for length in range(1, min(len(stop), len(self._held)) + 1)
+                if self._held.endswith(stop[:length])
+            ),
+            default=0,
+        )
+        shown = self._held[: len(self._held) - keep]
+        self._held = self._held[len(self._held) - keep :]
+        return shown
+
+    def flush(self) -> str:
+        """What was held back and turned out to be no stop string."""
+        held, self._held = self._held, ""
+        return held
+
+
+def shared_prefix(known: np.ndarray[Any, Any], prompt: Sequence[int]) -> int:
+    """How many tokens two sequences have in common at their start."""
+    length = min(len(known), len(prompt))
+    differs = np.asarray(known[:length]) != np.asarray(prompt[:length])
+    return int(np.argmax(differs)) if differs.any() else length
+
+
+def physical_cores() -> int:
+    """The cores to compute on: more threads than that write a third slower."""
+    import psutil
+
+    return int(psutil.cpu_count(logical=False) or psutil.cpu_count() or 1)
+
+
+def load_chat_model(settings: Settings, *, find_model: Callable[[str], Path]) -> BaseChatModel:
+    """The chat model that the settings name: a server if `llm_url` is set, else a GGUF file.
+
+    `find_model` turns a registry name or a path into the file, see `rag.models.find`.
+    """
+    if settings.llm_url:
+        return _server_model(settings)
+    return LlamaChat(
+        model_path=str(find_model(settings.model)),
+        context_length=settings.context_length,
+        threads=settings.threads,
+        gpu_layers=settings.gpu_layers,
+        seed=settings.seed,
+    )
+
+
+def _server_model(settings: Settings) -> BaseChatModel:
+    try:
+        from langchain_openai import ChatOpenAI
+    except ImportError as error:
+        raise DependencyError(
+            "RAG_LLM_URL needs langchain-openai, which is not installed.",
+            hint="Run `make install`.",
+        ) from error
+    return ChatOpenAI(
+        base_url=settings.llm_url,
+        api_key=settings.llm_api_key,
+        model=settings.model,
+        temperature=0,
+        seed=settings.seed,
+        timeout=300,
+        max_retries=1,
+        stream_usage=True,
+    )

@@ -1,0 +1,145 @@
+"""The assembled assistant: one LangChain Runnable from a question to an Answer.
+
+    assistant.invoke("What does a video clip cost?")        -> Answer
+    assistant.stream("What does a video clip cost?")        -> AnswerUpdate, AnswerUpdate, ...
+    assistant.batch(["...", "..."])                         -> [Answer, Answer]
+
+Any BaseRetriever and any BaseChatModel will do, so each piece can be exchanged or used alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.runnables import Runnable, RunnableConfig
+
+from rag.answering import Stopwatch, stream_answer
+from rag.conversation import resolve
+from rag.embedding import Embedder, load_embedder
+from rag.errors import UsageError
+from rag.index import Index
+from rag.llm import load_chat_model
+from rag.models import find
+from rag.records import Answer, AnswerUpdate
+from rag.retrieval import HybridRetriever, documents_to_hits
+from rag.settings import Settings
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.retrievers import BaseRetriever
+
+LONGEST_QUESTION = 4000  # characters; the rest of the context is for passages
+
+# A question alone, or with the conversation before it:
+# {"question": "and for video?", "history": [{"role": "user", "content": "..."}, ...]}
+AssistantInput = str | Mapping[str, Any]
+
+
+class Assistant(Runnable[AssistantInput, Answer]):
+    """Answers questions from what its retriever finds, and cites the words that back it."""
+
+    def __init__(
+        self,
+        *,
+        retriever: BaseRetriever,
+        model: BaseChatModel,
+        embedder: Embedder,
+        settings: Settings,
+        model_name: str,
+    ) -> None:
+        self.retriever = retriever
+        self.model = model
+        self.embedder = embedder
+        self.settings = settings
+        self.model_name = model_name
+
+    def invoke(
+        self, input: AssistantInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Answer:
+        """The checked answer to one question."""
+        answers = [update.answer for update in self.stream(input, config)]
+        last = answers[-1]
+        assert last is not None  # stream's last update always carries the answer
+        return last
+
+    def stream(  # type: ignore[override]
+        self, input: AssistantInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Iterator[AnswerUpdate]:
+        """The answer as it comes: stages, the unchecked draft, and last the `Answer`.
+
+        Close the iterator to stop; the model is free again at once.
+        """
+        question, history = read_input(input)
+        stopwatch = Stopwatch()
+        yield AnswerUpdate(stage="searching")
+        query = resolve(question, history, model=self.model)
+        hits = documents_to_hits(self.retriever.invoke(query.standalone, config))
+        stopwatch.retrieve_ms = stopwatch.elapsed_ms
+        yield from stream_answer(
+            query,
+            hits,
+            model=self.model,
+            embedder=self.embedder,
+            settings=self.settings,
+            stopwatch=stopwatch,
+            model_name=self.model_name,
+        )
+
+
+def read_input(input: AssistantInput) -> tuple[str, list[tuple[str, str]]]:
+    """The question and the conversation as (role, text) pairs; `UsageError` where unusable."""
+    if isinstance(input, str):
+        question, messages = input, []
+    else:
+        question = str(input.get("question", ""))
+        messages = list(input.get("history") or [])
+    question = question.replace("\x00", " ").strip()
+    if not question:
+        raise UsageError("The question is empty.", hint='Try: rag ask "What is an LLM?"')
+    if len(question) > LONGEST_QUESTION:
+        raise UsageError(
+            f"The question has {len(question)} characters; {LONGEST_QUESTION} is the most.",
+            hint="Shorten it, and put long texts into an article with `rag index`.",
+        )
+    history = [(str(message["role"]), str(message["content"])) for message in messages]
+    return question, history
+
+
+def open_index(settings: Settings) -> Index:
+    """The index that the settings name, for reading."""
+    return Index.open(
+        settings.index_directory,
+        chroma_url=settings.chroma_url,
+        embedder_name=settings.embedding_model,
+    )
+
+
+def open_embedder(settings: Settings) -> Embedder:
+    """The embedding model that the settings name."""
+    folder = find(settings.embedding_model, directory=settings.models_directory)
+    return load_embedder(folder, name=settings.embedding_model)
+
+
+def open_retriever(settings: Settings) -> HybridRetriever:
+    """The retriever over the index that the settings name."""
+    index = open_index(settings)
+    return HybridRetriever(index=index, embedder=open_embedder(settings), settings=settings)
+
+
+def open_assistant(settings: Settings) -> Assistant:
+    """Everything wired together; loads the embedding model and the language model."""
+    retriever = open_retriever(settings)
+    model = load_chat_model(
+        settings, find_model=lambda name: find(name, directory=settings.models_directory)
+    )
+    return Assistant(
+        retriever=retriever,
+        model=model,
+        embedder=retriever.embedder,
+        settings=settings,
+        model_name=Path(settings.model).name,
+    )
+
+

@@ -1,0 +1,306 @@
+"""From a written catalogue to a generation that is read: its vectors, their check, the switch."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import shutil
+import weakref
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rag.catalogue import Catalogue, VectorChanges
+from rag.catalogue_writer import CatalogueWriter
+from rag.errors import IndexUnavailable
+from rag.generations import (
+    Place,
+    Pointer,
+    discard,
+    leftovers,
+    new_place,
+    read_pointer,
+    switch,
+    writing,
+)
+from rag.vectors import (
+    BATCH,
+    VectorStore,
+    copy_folder,
+    delete_collection,
+    file_sizes,
+    folder_holds,
+)
+
+PublishStage = Literal["storing", "checking", "switching", "cleaning"]
+
+# Known vectors that a new store must find before it is read: half of them the newest.
+CHECKED_VECTORS = 200
+# A copied store that has seen more changes than this share of its vectors is made anew: the
+# graph keeps what was deleted.
+MOST_CHANGES = 0.5
+
+
+class Draft:
+    """The next generation of an index, as long as nobody reads it.
+
+    Begins as a copy of the current catalogue, or empty where there is none, and takes over the
+    embeddings that earlier writers made before they were stopped. Only the holder of the write
+    lock may make one.
+    """
+
+    def __init__(self, index: Path, pointer: Pointer | None) -> None:
+        self._index = index
+        self._pointer = pointer
+        self._number = pointer.number + 1 if pointer else 1
+        self._is_published = False
+        unfinished = leftovers(index, pointer)
+        self.place = new_place(index, number=self._number)
+        if pointer:
+            shutil.copyfile(Place(index, pointer.name).catalogue, self.place.catalogue)
+        self.catalogue = CatalogueWriter(self.place.catalogue)
+        for place in unfinished:
+            if place.catalogue.is_file():
+                self.catalogue.take_embeddings(place.catalogue)
+        if self.catalogue.meta("index_id") is None:
+            self.catalogue.set_meta("index_id", secrets.token_hex(8))
+        self.catalogue.commit()
+
+    def publish(
+        self,
+        *,
+        chroma_url: str | None,
+        stage: Callable[[PublishStage], None],
+        copy_vectors: bool = True,
+    ) -> None:
+        """Makes the vectors, checks them, and has this generation read from now on.
+
+        Calls `stage` with "storing", "checking", "switching" and "cleaning" as it goes. Raises
+        `IndexUnavailable`, and changes nothing that is read, when the vectors cannot be made.
+        """
+        stage("storing")
+        self.catalogue.drop_unused_embeddings()
+        self.catalogue.set_meta("generation", str(self._number))
+        changes = self._changes_to_copy() if copy_vectors and not chroma_url else None
+        if changes is None:
+            self.catalogue.set_meta("vectors_changed", "0")
+        self.catalogue.finish()
+        with closing(Catalogue(self.place.catalogue)) as catalogue:
+            if changes is None or not self._copies(catalogue, changes, stage):
+                self._fill(catalogue, chroma_url)
+                stage("checking")
+                if not self._is_whole(catalogue, chroma_url):
+                    raise IndexUnavailable(
+                        f"The new vectors in {chroma_url or self.place.vectors} cannot be found "
+                        "again; the index stays as it was.",
+                        hint="Run: rag doctor",
+                    )
+        stage("switching")
+        pointer = Pointer(
+            number=self._number,
+            name=self.place.name,
+            previous=self._pointer.name if self._pointer else "",
+            vector_files={} if chroma_url else file_sizes(self.place.vectors),
+        )
+        switch(self._index, pointer)
+        self._is_published = True
+        stage("cleaning")
+        clear_leftovers(self._index, pointer, chroma_url=chroma_url)
+
+    def close(self) -> None:
+        """Lets go. Unpublished, only the embeddings stay on the disk, for the next writer."""
+        self.catalogue.close()
+        if not self._is_published:
+            shutil.rmtree(self.place.vectors, ignore_errors=True)
+
+    def _changes_to_copy(self) -> VectorChanges | None:
+        """What to change in a copy of the current vectors; None when new ones are better."""
+        if self._pointer is None:
+            return None
+        current = Place(self._index, self._pointer.name)
+        if not vector_files_are_whole(current, self._pointer):
+            return None
+        changes = self.catalogue.vector_changes_since(current.catalogue)
+        changed = len(changes.removed) + len(changes.put)
+        changed += int(self.catalogue.meta("vectors_changed") or 0)
+        if changed > MOST_CHANGES * self.catalogue.chunk_count():
+            return None
+        self.catalogue.set_meta("vectors_changed", str(changed))
+        return changes
+
+    def _copies(
+        self, catalogue: Catalogue, changes: VectorChanges, stage: Callable[[PublishStage], None]
+    ) -> bool:
+        """Whether a changed copy of the current vectors passes the check; else it is gone again."""
+        assert self._pointer is not None
+        try:
+            copy_folder(Place(self._index, self._pointer.name).vectors, self.place.vectors)
+            with closing(VectorStore(self.place.vectors)) as store:
+                store.remove(changes.removed)
+                _put(store, catalogue, changes.put)
+            stage("checking")
+            if self._is_whole(catalogue, None):
+                return True
+        except IndexUnavailable:
+            pass  # the catalogue holds all that is needed to make new ones
+        shutil.rmtree(self.place.vectors, ignore_errors=True)
+        return False
+
+    def _fill(self, catalogue: Catalogue, chroma_url: str | None) -> None:
+        name = collection_name(self._index, catalogue, self.place)
+        store = VectorStore(self.place.vectors, url=chroma_url, collection=name, create=True)
+        with closing(store):
+            _put(store, catalogue, catalogue.chunk_ids())
+
+    def _is_whole(self, catalogue: Catalogue, chroma_url: str | None) -> bool:
+        ids = catalogue.chunk_ids()
+        half = CHECKED_VECTORS // 2
+        sample = dict.fromkeys([*ids[-half:], *ids[:: max(1, len(ids) // half)]])
+        kept, vectors = catalogue.vectors(list(sample))
+        if len(kept) != len(sample):
+            return False
+        if chroma_url is None:
+            return folder_holds(self.place.vectors, kept, vectors)
+        name = collection_name(self._index, catalogue, self.place)
+        with closing(VectorStore(self.place.vectors, url=chroma_url, collection=name)) as store:
+            return store.holds(kept, vectors)
+
+
+def _put(store: VectorStore, catalogue: Catalogue, ids: Sequence[str]) -> None:
+    for start in range(0, len(ids), BATCH):
+        store.put(*catalogue.vectors(ids[start : start + BATCH]))
+
+
+def open_vectors(
+    index: Path, pointer: Pointer, catalogue: Catalogue, *, chroma_url: str | None
+) -> VectorStore:
+    """The vectors of the generation that is read, seen to answer one known question.
+
+    Raises `IndexUnavailable` when they do not.
+    """
+    place = Place(index, pointer.name)
+    if chroma_url is None and not vector_files_are_whole(place, pointer):
+        raise IndexUnavailable(
+            f"Files are missing or cut short in {place.vectors}.", hint="Run: rag index"
+        )
+    name = collection_name(index, catalogue, place)
+    store = VectorStore(place.vectors, url=chroma_url, collection=name)
+    try:
+        if not store.holds(*catalogue.vectors(catalogue.chunk_ids()[:1])):
+            raise IndexUnavailable(
+                f"The vectors in {chroma_url or place.vectors} do not answer.",
+                hint="Run: rag index",
+            )
+    except IndexUnavailable:
+        store.close()
+        raise
+    return store
+
+
+def mend_vectors(index: Path, pointer: Pointer, *, chroma_url: str | None) -> None:
+    """Makes the vectors of the current generation again, as a new generation.
+
+    Does nothing when another process was quicker.
+    """
+    with writing(index, waiting=lambda: None):
+        if read_pointer(index) != pointer:
+            return
+        with closing(Draft(index, pointer)) as draft:
+            draft.publish(chroma_url=chroma_url, stage=lambda _: None, copy_vectors=False)
+
+
+def vector_files_are_whole(place: Place, pointer: Pointer) -> bool:
+    """Whether the files are as long as they were when the generation was finished."""
+    return bool(pointer.vector_files) and file_sizes(place.vectors) == pointer.vector_files
+
+
+def vectors_look_whole(
+    index: Path, pointer: Pointer, catalogue: Catalogue, *, chroma_url: str | None
+) -> bool:
+    """Whether the vectors are there, seen from outside: in a folder by the sizes of the files."""
+    if chroma_url is None:
+        return vector_files_are_whole(Place(index, pointer.name), pointer)
+    try:
+        open_vectors(index, pointer, catalogue, chroma_url=chroma_url).close()
+    except IndexUnavailable:
+        return False
+    return True
+
+
+def remembered_roots(index: Path, current: Catalogue | None) -> list[Path]:
+    """The roots of the current catalogue, or of the newest other one that still has them."""
+    if current is not None:
+        return current.roots()
+    for place in reversed(leftovers(index, None)):
+        try:
+            with closing(Catalogue(place.catalogue)) as catalogue:
+                if roots := catalogue.roots():
+                    return roots
+        except IndexUnavailable:
+            continue
+    return []
+
+
+def collection_name(index: Path, catalogue: Catalogue, place: Place) -> str:
+    """The name of a generation's collection on a Chroma server that other indexes may share."""
+    owner = f"{catalogue.meta('index_id')}\0{index.resolve()}"
+    return f"footnote-{hashlib.sha256(owner.encode()).hexdigest()[:12]}-{place.name}"
+
+
+def clear_leftovers(index: Path, pointer: Pointer, *, chroma_url: str | None) -> None:
+    """Deletes every generation that is neither read nor the one before."""
+    outdated = leftovers(index, pointer)
+    if not outdated:
+        return
+    with closing(Catalogue(Place(index, pointer.name).catalogue)) as catalogue:
+        names = [collection_name(index, catalogue, place) for place in outdated]
+    for place, name in zip(outdated, names, strict=True):
+        if chroma_url:
+            try:
+                delete_collection(chroma_url, collection=name)
+            except IndexUnavailable:
+                continue  # the next writer tries again, as long as the folder keeps the name
+        discard(place)
+
+
+@dataclass(frozen=True)
+class OpenGeneration:
+    """An open generation; its files are closed when nobody refers to it any more."""
+
+    pointer: Pointer
+    catalogue: Catalogue
+    vectors: VectorStore
+
+    def __post_init__(self) -> None:
+        weakref.finalize(self, self.catalogue.close)
+        weakref.finalize(self, self.vectors.close)
+
+
+def open_generation(index: Path, *, chroma_url: str | None) -> OpenGeneration:
+    """Opens the generation that is read; vectors that cannot be read are made again first.
+
+    Raises `IndexUnavailable` where there is no index, or none that can be read.
+    """
+    mended = False
+    while True:
+        pointer = read_pointer(index)
+        if pointer is None:
+            raise IndexUnavailable(
+                f"There is no index in {index}.", hint="Make one: rag index PATH"
+            )
+        catalogue: Catalogue | None = None
+        try:
+            catalogue = Catalogue(Place(index, pointer.name).catalogue)
+            vectors = open_vectors(index, pointer, catalogue, chroma_url=chroma_url)
+            return OpenGeneration(pointer, catalogue, vectors)
+        except IndexUnavailable:
+            if catalogue is not None:
+                catalogue.close()
+            if read_pointer(index) != pointer:
+                continue  # a writer went past and cleared this generation away
+            if catalogue is None or mended:
+                raise
+        mend_vectors(index, pointer, chroma_url=chroma_url)
+        mended = True

@@ -1,0 +1,147 @@
+"""What the command line shows: streamed answers, sources, tables and progress bars.
+
+Everything that a user waits for is drawn on stderr, so that stdout holds results only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.spinner import Spinner
+from rich.text import Text
+
+from rag.records import Answer, AnswerUpdate, Hit
+
+STAGES = {
+    "searching": "Searching the articles",
+    "reading": "Reading the passages",
+    "writing": "Writing (unchecked)",
+    "checking": "Checking every sentence",
+}
+
+
+def show_stream(updates: Iterable[AnswerUpdate], *, out: Console, err: Console) -> Answer:
+    """Draw an answer as it comes and print it, with its sources, when it is checked."""
+    answer: Answer | None = None
+    with Live(console=err, transient=True, refresh_per_second=8) as live:
+        for update in updates:
+            if update.answer is not None:
+                answer = update.answer
+                break
+            stage = Spinner("dots", text=Text(STAGES.get(update.stage, update.stage), "dim"))
+            live.update(Group(stage, Text(update.draft, style="dim italic")))
+    assert answer is not None  # the last update carries it
+    show_answer(answer, out=out)
+    return answer
+
+
+def show_answer(answer: Answer, *, out: Console) -> None:
+    """Print an answer: its sentences with their marks, then the numbered sources."""
+    if answer.abstained:
+        out.print(f"[bold]{escape(answer.text)}[/bold]")
+        out.print(f"[dim]{escape(answer.reason or '')}[/dim]")
+        return
+    text = Text()
+    for sentence in answer.sentences:
+        text.append(sentence.text)
+        for number in sentence.citations:
+            text.append(f" [{number}]", style="cyan")
+        text.append(" ")
+    out.print(text)
+    out.print()
+    for citation in answer.citations:
+        out.print(
+            f"[cyan]\\[{citation.number}][/cyan] [bold]{escape(citation.title)}[/bold] "
+            f"[dim]{escape(citation.article_id)}, characters {citation.start}-{citation.end}[/dim]"
+        )
+        out.print(Text(f"    “{' '.join(citation.quote.split())}”"))
+    timings = answer.timings
+    out.print(
+        f"[dim]{timings.total_ms / 1000:.1f} s, first word after "
+        f"{timings.first_token_ms / 1000:.1f} s, {escape(answer.model)}[/dim]"
+    )
+
+
+def show_trace(answer: Answer, *, err: Console) -> None:
+    """Print why each drafted sentence was kept or withdrawn."""
+    for verdict in answer.trace:
+        mark = "[green]kept[/green]" if verdict.kept else "[red]no[/red]"
+        err.print(f"{mark} {verdict.support:.2f} {escape(verdict.text)}")
+        err.print(f"     [dim]{escape(verdict.why)}[/dim]")
+
+
+def show_hits(hits: Sequence[Hit], *, out: Console) -> None:
+    """Print retrieved passages, best first."""
+    if not hits:
+        out.print("Nothing in the index resembles that.")
+    for hit in hits:
+        chunk = hit.chunk
+        out.print(
+            f"[cyan]{hit.rank}.[/cyan] [bold]{escape(chunk.title)}[/bold] "
+            f"[dim]{escape(chunk.article_id)}, characters {chunk.start}-{chunk.end}, "
+            f"score {hit.score:.4f}[/dim]"
+        )
+        if chunk.heading:
+            out.print(Text(f"   {chunk.heading}", style="dim"))
+        out.print(Text(f"   {' '.join(chunk.text.split())}"))
+
+
+@contextmanager
+def counting(err: Console) -> Iterator[Progress]:
+    """A bar for so many of so many, with the time left."""
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("[dim]left[/dim]"),
+        TimeRemainingColumn(),
+        console=err,
+        transient=True,
+    ) as progress:
+        yield progress
+
+
+@contextmanager
+def downloading(err: Console) -> Iterator[Progress]:
+    """A bar for bytes, with the speed and the time left."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TextColumn("[dim]left[/dim]"),
+        TimeRemainingColumn(),
+        console=err,
+    ) as progress:
+        yield progress
+
+
+@contextmanager
+def waiting(message: str, *, err: Console) -> Iterator[None]:
+    """A spinner with the seconds gone, for work whose length is not known."""
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=err,
+        transient=True,
+    ) as progress:
+        progress.add_task(message, total=None)
+        yield

@@ -1,0 +1,206 @@
+"""What a text asserts, as sets that can be compared: its numbers, its names, its content words.
+
+Numbers are compared by value, so "200,000", "200k" and "0.2 million" are one number and "70-80%"
+is two. Names are what English prints with a capital or a digit inside. Content words are
+stemmed, with function words left out. All of it is plain text work of microseconds, so it can
+run on every sentence of every answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from itertools import zip_longest
+
+WORD = re.compile(r"[^\W_]+(?:['\u2019\-./&+][^\W_]+)*\+{0,2}")
+NUMBER = re.compile(
+    r"(?<![\w.])(?:[$€£¥]\s?)?(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
+    r"(?:(?P<suffix>[kKmMbBtT](?:n)?)(?![A-Za-z])|[\s-]?(?P<scale>thousand|million|billion|trillion))?"
+    r"(?:st|nd|rd|th|x|s|%|\+)*(?![A-Za-z])"
+)
+CLAUSE_END = re.compile(r"[,;:.!?\n\u2014|]|\b(?:but|because|although|while)\b")
+# A number, a range or a multiple as one word: "3-5x", "200k", "85+".
+COUNT = re.compile(r"[\d.,\-]+(?:st|nd|rd|th|x|s|[kmbt]n?)?\+*", re.IGNORECASE)
+SCALES = {
+    "k": 10**3,
+    "thousand": 10**3,
+    "m": 10**6,
+    "mn": 10**6,
+    "million": 10**6,
+    "b": 10**9,
+    "bn": 10**9,
+    "billion": 10**9,
+    "t": 10**12,
+    "tn": 10**12,
+    "trillion": 10**12,
+}
+NUMBER_WORDS = {
+    word: Decimal(value)
+    for value, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+        "fifteen sixteen seventeen eighteen nineteen twenty".split()
+    )
+} | {
+    word: Decimal(value)
+    for value, word in zip(
+        range(30, 100, 10), "thirty forty fifty sixty seventy eighty ninety".split(), strict=True
+    )
+}
+# "one" is a pronoun more often than a count, so the word alone asserts nothing.
+NUMBER_WORDS.pop("one")
+
+FUNCTION_WORDS = frozenset(
+    """
+    a about above across after again against all almost also although always am among an and any
+    are around as at be because been before being below between both but by can cannot could did
+    do does doing done down during each either else enough etc even ever every few for from further
+    had has have having he her here hers herself him himself his how however i if in into is it its
+    itself just least less let like made make makes many may me might mine more most much must my
+    myself near neither no nor not now of off often on once one only onto or other others our ours
+    out over own per quite rather really same say says shall she should since so some still such
+    than that the their theirs them themselves then there therefore these they this those though
+    through thus to together too toward towards under until up upon us use used uses using very via
+    was we were what whatever when where whereas whether which while who whom whose why will with
+    within without would yes yet you your yours
+    article articles text passage passages source sources according mention mentions mentioned
+    state states stated question answer tell give given name describe explain list
+    """.split()
+)
+NEGATIONS = frozenset(
+    "no not never none neither nor cannot without n't isn't aren't doesn't don't can't won't "
+    "wasn't weren't didn't hasn't haven't".split()
+)
+
+
+@lru_cache(maxsize=1)
+def _stemmer():  # type: ignore[no-untyped-def]
+    import snowballstemmer
+
+    return snowballstemmer.stemmer("english")
+
+
+@lru_cache(maxsize=65_536)
+def stem(word: str) -> str:
+    """The stem of one word, lower-case: "generating" and "Generates" are one."""
+    folded = word.lower().replace("\u2019", "'").removesuffix("'s").removesuffix("'")
+    return str(_stemmer().stemWord(folded))
+
+
+def words(text: str) -> list[str]:
+    """The words of a text as printed, hyphenated compounds and "Q&A" whole."""
+    return WORD.findall(text)
+
+
+def content_words(text: str) -> frozenset[str]:
+    """Stems of the words that carry meaning; compounds count by their parts too."""
+    found: set[str] = set()
+    for word in words(text):
+        parts = re.split(r"[-/]", word)
+        for part in {word, *parts} if len(parts) > 1 else parts:
+            if part.lower() not in FUNCTION_WORDS and not part[:1].isdigit() and len(part) > 1:
+                found.add(stem(part))
+    return frozenset(found)
+
+
+def numbers(text: str) -> frozenset[Decimal]:
+    """The values of the numbers in a text, digits or words, scaled: "$2.6 trillion" is 2.6e12.
+
+    A scale said once for a range holds for both ends: "$2.6 to $4.4 trillion".
+    """
+    values: set[Decimal] = set()
+    matches = list(NUMBER.finditer(text))
+    for match, following in zip_longest(matches, matches[1:]):
+        scale = match["suffix"] or match["scale"]
+        if not scale and following is not None and _joins_range(text, match.end(), following):
+            scale = following["suffix"] or following["scale"]
+        try:
+            value = Decimal(match["digits"].replace(",", ""))
+        except InvalidOperation:  # digits of another script
+            continue
+        values.add((value * SCALES[scale.lower()] if scale else value).normalize())
+    for word in words(text):
+        for part in word.lower().split("-"):
+            if part in NUMBER_WORDS:
+                values.add(NUMBER_WORDS[part].normalize())
+    return frozenset(values)
+
+
+def _joins_range(text: str, end: int, following: re.Match[str]) -> bool:
+    between = text[end : following.start()].strip()
+    return between in {"to", "-", "\u2013", "\u2014"}
+
+
+def names(text: str) -> frozenset[str]:
+    """Lower-case words that are printed as names: a capital or a digit inside a word.
+
+    The first word of a sentence begins with a capital anyway, so it counts only if it has
+    another one, a possessive, or a capitalised word after it.
+    """
+    found: set[str] = set()
+    sentence_start = True
+    end = 0
+    matches = list(WORD.finditer(text))
+    for match, following in zip_longest(matches, matches[1:]):
+        between = text[end : match.start()]
+        if re.search(r"[.!?:\n|•✓]", between):
+            sentence_start = True
+        word = match.group()
+        capital_inside = any(letter.isupper() for letter in word[1:])
+        digit_and_letter = any(c.isdigit() for c in word) and any(c.isalpha() for c in word)
+        plain_capital = word[0].isupper() and (
+            not sentence_start
+            or word.endswith(("'s", "\u2019s"))
+            or (
+                following is not None
+                and following.group()[0].isupper()
+                and text[match.end() : following.start()] == " "
+            )
+        )
+        if (
+            (capital_inside or digit_and_letter or plain_capital)
+            and word.lower() not in FUNCTION_WORDS
+            and not COUNT.fullmatch(word)
+        ):
+            found.add(fold_name(word))
+        sentence_start = False
+        end = match.end()
+    return frozenset(found)
+
+
+def fold_name(word: str) -> str:
+    """A name without case, possessive or plural, so that "LLMs" and "LLM's" are "llm"."""
+    folded = word.replace("\u2019", "'")
+    folded = folded.removesuffix("'s").removesuffix("'")
+    if folded.endswith("s") and len(folded) > 2 and folded[-2].isupper():
+        folded = folded[:-1]
+    return folded.lower()
+
+
+def name_is_in(name: str, text: str) -> bool:
+    """Whether a folded name stands in a text as a word, in any case, or as part of a compound."""
+    pattern = r"(?<![^\W_])" + re.escape(name) + r"(?:s|'s|\u2019s)?(?![^\W_])"
+    return re.search(pattern, text, re.IGNORECASE) is not None
+
+
+def denied(text: str) -> frozenset[str]:
+    """Stems of the content words that a text denies: those after "not", up to the clause's end.
+
+    >>> sorted(denied("They are rivals, but they do not replace people, who pay."))
+    ['peopl', 'replac']
+    """
+    found: set[str] = set()
+    for clause in CLAUSE_END.split(text.replace("\u2019", "'")):
+        folded = [word.lower() for word in words(clause)]
+        for at, word in enumerate(folded):
+            if word in NEGATIONS or word.endswith("n't"):
+                found |= content_words(" ".join(folded[at + 1 :]))
+                break
+    return frozenset(found)
+
+
+def coverage(wanted: Iterable[str], held: Iterable[str]) -> float:
+    """The share of `wanted` that is in `held`; 1.0 when nothing is wanted."""
+    wanted_set, held_set = set(wanted), set(held)
+    return len(wanted_set & held_set) / len(wanted_set) if wanted_set else 1.0

@@ -1,0 +1,255 @@
+"""Vectors and their nearest neighbours: the only file that knows Chroma.
+
+Chroma's files do not survive a kill in the wrong moment and fail without a word, so a store is
+disposable: it is filled from the catalogue, checked, and never written again once it is read.
+Only ids and vectors go in; the texts stay in the catalogue.
+
+A store lives in a folder of its own (Chroma inside this process), or as a collection on a
+Chroma server when a URL is given.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from rag.errors import DependencyError, IndexUnavailable, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+COLLECTION = "chunks"  # the name in a folder, where there is only one
+BATCH = 5_000  # Chroma takes 5,461 at most
+DATABASE = "chroma.sqlite3"
+GRAPH = {
+    "space": "cosine",
+    # Wide enough that a search is exact in practice at a laptop's sizes.
+    "ef_construction": 200,
+    "ef_search": 200,
+    # Everything is on disk when a write returns, so that no reader has to finish the writing.
+    "batch_size": 2,
+    "sync_threshold": 2,
+}
+SAME_VECTOR = 1e-3  # a cosine distance that rounding explains
+CHECK_SECONDS = 300
+
+# Chroma keeps one engine per folder in a dictionary that it changes without a lock.
+_clients = threading.Lock()
+
+
+class VectorStore:
+    """Vectors by id, and a search by cosine. May be shared by threads.
+
+    Raises `IndexUnavailable` whenever Chroma fails, whatever way it chose.
+    """
+
+    def __init__(
+        self, folder: Path, *, url: str | None = None, collection: str = "", create: bool = False
+    ) -> None:
+        """Opens the store in `folder`, or the `collection` of the server at `url` instead."""
+        self._place = url or str(folder)
+        self._client: Any = None
+        with _mapped(self._place):
+            with _clients:
+                self._client = _connect(folder, url)
+            try:
+                name = collection if url else COLLECTION
+                if create:
+                    self._collection = self._client.create_collection(
+                        name, embedding_function=None, configuration={"hnsw": GRAPH}
+                    )
+                else:
+                    self._collection = self._client.get_collection(name, embedding_function=None)
+            except BaseException:
+                self.close()
+                raise
+
+    def put(self, ids: Sequence[str], vectors: NDArray[np.float32]) -> None:
+        """Adds vectors, or replaces those of ids that are there."""
+        with _mapped(self._place):
+            for start in range(0, len(ids), BATCH):
+                some = slice(start, start + BATCH)
+                self._collection.upsert(ids=list(ids[some]), embeddings=vectors[some])
+
+    def remove(self, ids: Sequence[str]) -> None:
+        with _mapped(self._place):
+            for start in range(0, len(ids), BATCH):
+                self._collection.delete(ids=list(ids[start : start + BATCH]))
+
+    def search(self, vector: NDArray[np.float32], *, limit: int) -> list[tuple[str, float]]:
+        """The nearest ids and their cosines, best first, ties by id."""
+        with _mapped(self._place):
+            found = self._collection.query(
+                query_embeddings=[vector], n_results=limit, include=["distances"]
+            )
+        pairs = zip(found["ids"][0], found["distances"][0], strict=True)
+        return sorted(
+            ((name, 1.0 - float(distance)) for name, distance in pairs),
+            key=lambda pair: (-pair[1], pair[0]),
+        )
+
+    def holds(self, ids: Sequence[str], vectors: NDArray[np.float32]) -> bool:
+        """Whether a search for each of these vectors finds its id, or another with the same vector.
+
+        This is the only sign that can be trusted: Chroma's count stays right when vectors are lost.
+        """
+        for name, vector in zip(ids, vectors, strict=True):
+            found = self.search(vector, limit=3)
+            if not found or (found[0][0] != name and found[0][1] < 1.0 - SAME_VECTOR):
+                return False
+        return True
+
+    def close(self) -> None:
+        if self._client is not None:
+            with _clients:
+                self._client.close()
+            self._client = None
+
+
+def copy_folder(source: Path, target: Path) -> None:
+    """Copies a store that nobody writes.
+
+    Its database is copied by SQLite, because a reader that opens a store touches it.
+    """
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns(f"{DATABASE}*"))
+    try:
+        with (
+            closing(sqlite3.connect(source / DATABASE)) as old,
+            closing(sqlite3.connect(target / DATABASE)) as new,
+        ):
+            old.backup(new)
+    except sqlite3.Error as error:
+        raise IndexUnavailable(f"The vectors in {source} cannot be copied: {error}.") from error
+
+
+def file_sizes(folder: Path) -> dict[str, int]:
+    """The size in bytes of each file of the vector graph, by its path in the folder.
+
+    The database is left out: opening it may change its size.
+    """
+    return {
+        file.relative_to(folder).as_posix(): file.stat().st_size
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and not file.name.startswith(DATABASE)
+    }
+
+
+def folder_holds(folder: Path, ids: Sequence[str], vectors: NDArray[np.float32]) -> bool:
+    """`VectorStore.holds` for a folder, asked in a child process.
+
+    A damaged store may kill the process that opens it; that counts as no.
+    """
+    import numpy as np
+
+    header = json.dumps({"folder": str(folder), "ids": list(ids)})
+    package_parent = str(Path(__file__).resolve().parent.parent)
+    paths = [package_parent, *filter(None, [os.environ.get("PYTHONPATH")])]
+    child = subprocess.run(
+        [sys.executable, "-c", "from rag.vectors import answer_folder_holds as main; main()"],
+        input=header.encode() + b"\n" + np.ascontiguousarray(vectors, dtype="<f4").tobytes(),
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        capture_output=True,
+        timeout=CHECK_SECONDS,
+        check=False,
+    )
+    return child.returncode == 0 and child.stdout.strip().endswith(b"yes")
+
+
+def answer_folder_holds() -> None:
+    """The child's side of `folder_holds`: reads the question from stdin, prints yes or no."""
+    import numpy as np
+
+    question = json.loads(sys.stdin.buffer.readline())
+    vectors = np.frombuffer(sys.stdin.buffer.read(), dtype="<f4")
+    ids = question["ids"]
+    with closing(VectorStore(Path(question["folder"]))) as store:
+        print("yes" if store.holds(ids, vectors.reshape(len(ids), -1)) else "no")
+
+
+def delete_collection(url: str, *, collection: str) -> None:
+    """Removes a collection from a server; one that is not there is fine."""
+    from chromadb.errors import NotFoundError
+
+    with _mapped(url):
+        with _clients:
+            client = _connect(Path(), url)
+        try:
+            client.delete_collection(collection)
+        except NotFoundError:
+            pass
+        finally:
+            with _clients:
+                client.close()
+
+
+def _connect(folder: Path, url: str | None) -> Any:
+    try:
+        import chromadb
+        from chromadb.config import Settings
+    except ImportError as error:
+        raise DependencyError(
+            f"chromadb cannot be loaded: {error}", hint="Run: make install"
+        ) from error
+    settings = Settings(anonymized_telemetry=False)
+    if url is None:
+        return chromadb.PersistentClient(path=folder, settings=settings)
+    host, port, ssl = _parse_url(url)
+    return chromadb.HttpClient(host=host, port=port, ssl=ssl, settings=settings)
+
+
+def _parse_url(url: str) -> tuple[str, int, bool]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise UsageError(
+            f"The Chroma server's address {url!r} is not of the form http://host:port.",
+            hint="Mend RAG_CHROMA_URL.",
+        )
+    ssl = parts.scheme == "https"
+    return parts.hostname, port or (443 if ssl else 8000), ssl
+
+
+@contextmanager
+def _mapped(place: str) -> Iterator[None]:
+    """Chroma's errors, the panics of its native part and those of the network as ours."""
+    try:
+        yield
+    except (DependencyError, UsageError, IndexUnavailable):
+        raise
+    except BaseException as error:
+        if not _is_chroma_failure(error):
+            raise
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        hint = (
+            "Check RAG_CHROMA_URL and that the server runs."
+            if place.startswith("http")
+            else "Run: rag index"
+        )
+        raise IndexUnavailable(
+            f"The vectors in {place} cannot be used: {reason}.", hint=hint
+        ) from error
+
+
+def _is_chroma_failure(error: BaseException) -> bool:
+    if type(error).__name__ == "PanicException":  # of the native part; it cannot be imported
+        return True
+    try:
+        from chromadb.errors import ChromaError
+        from httpx import HTTPError
+    except ImportError:
+        return False
+    return isinstance(error, ChromaError | HTTPError | ValueError | RuntimeError | OSError)

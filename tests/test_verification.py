@@ -1,0 +1,102 @@
+"""A sentence that an article does not say is not kept, however fluent it is."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.records import Chunk, Hit
+from rag.verification import Verifier, evidence_of
+from tests.fakes import WordEmbedder
+
+TEXT = (
+    "JPMorgan's LLM Suite scaled to over 200,000 employees in 2025. "
+    "One generated video clip costs $0.50 to $5. "
+    "LLMs do not replace image generators. "
+    "Does a clip cost more than an image?"
+)
+
+
+def hit(text: str = TEXT, *, start: int = 40) -> Hit:
+    chunk = Chunk(
+        id="a.md#1",
+        article_id="a.md",
+        title="Costs of generative AI",
+        source="a.md",
+        heading="Figures",
+        start=start,
+        end=start + len(text),
+        text=text,
+    )
+    return Hit(chunk=chunk, score=1.0, rank=1)
+
+
+@pytest.fixture
+def verifier() -> Verifier:
+    return Verifier([hit()], embedder=WordEmbedder())
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "JPMorgan's LLM Suite scaled to over 200,000 employees.",
+        "The LLM Suite of JPMorgan scaled to 200k employees.",
+        "A generated video clip costs between $0.50 and $5.",
+        "LLMs do not replace image generators.",
+    ],
+)
+def test_what_an_article_says_is_kept(verifier: Verifier, sentence: str) -> None:
+    finding = verifier.check(sentence)
+    assert finding.kept, finding.why
+    assert 0.5 < finding.support <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("sentence", "why"),
+    [
+        ("JPMorgan's LLM Suite scaled to over 300,000 employees.", "300000"),
+        ("Goldman's LLM Suite scaled to over 200,000 employees.", "goldman"),
+        ("The LLM Suite of JPMorgan scaled to 200,000 employees in 2026.", "2026"),
+        ("A generated video clip does not cost $0.50 to $5.", "denies"),
+        ("LLMs replace image generators.", "denies"),
+        ("Paris is the capital of France.", ""),
+        ("Employees everywhere adore their wonderful cheerful new robots.", ""),
+    ],
+)
+def test_what_no_article_says_is_withdrawn(verifier: Verifier, sentence: str, why: str) -> None:
+    finding = verifier.check(sentence)
+    assert not finding.kept
+    assert why in finding.why
+
+
+def test_a_question_in_an_article_is_no_evidence() -> None:
+    assert all(not item.text.endswith("?") for item in evidence_of([hit()]))
+
+
+def test_two_facts_of_two_sentences_cite_both(verifier: Verifier) -> None:
+    finding = verifier.check(
+        "JPMorgan's LLM Suite scaled to 200,000 employees, and one video clip costs $0.50 to $5."
+    )
+    assert len(finding.evidence) == 2
+
+
+def test_no_passages_back_nothing() -> None:
+    assert not Verifier([], embedder=WordEmbedder()).check("Anything at all.").kept
+
+
+@given(
+    st.lists(st.sampled_from(TEXT.split() + ["\n", "- ", "| x |", "é🙂"]), max_size=60),
+    st.integers(min_value=0, max_value=1000),
+)
+def test_evidence_stands_where_it_says(words: list[str], start: int) -> None:
+    passage = hit(" ".join(words), start=start)
+    article_text = " " * start + passage.chunk.text
+    for item in evidence_of([passage]):
+        assert article_text[item.start : item.end] == item.text
+
+
+@given(st.text(max_size=200))
+def test_any_draft_gets_a_finding(sentence: str) -> None:
+    finding = Verifier([hit()], embedder=WordEmbedder()).check(sentence)
+    assert finding.kept == bool(finding.evidence)

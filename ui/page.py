@@ -1,0 +1,109 @@
+"""The page around the chat: its theme, and the guard that keeps it local.
+
+Gradio's own page names other hosts: its built-in themes ask Google for fonts, and the head of
+its HTML carries preview pictures and links for social networks. The theme here uses the
+reader's own fonts, `LocalPage` takes those tags out, and a Content-Security-Policy makes the
+browser itself refuse any request that would leave the machine that serves the page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+STYLE = Path(__file__).with_name("style.css")
+SCRIPT = Path(__file__).with_name("page.js")
+ICON = Path(__file__).with_name("footnote.svg")
+
+# Gradio builds its components with inline scripts and Function(), hence the two 'unsafe-' words;
+# what it may load, and where it may send anything, is this server and nothing else.
+_POLICY = {
+    "default-src": "'self'",
+    "script-src": "'self' 'unsafe-inline' 'unsafe-eval'",
+    "style-src": "'self' 'unsafe-inline'",
+    "img-src": "'self' data: blob:",
+    "font-src": "'self' data:",
+    "connect-src": "'self'",
+    "object-src": "'none'",
+    "base-uri": "'self'",
+    "form-action": "'self'",
+    "frame-ancestors": "'none'",
+}
+CONTENT_SECURITY_POLICY = "; ".join(f"{name} {value}" for name, value in _POLICY.items())
+
+_PREVIEW_TAG = re.compile(rb'<meta\s+(?:property="og:|name="twitter:)[^>]*>\s*')
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class LocalPage:
+    """ASGI middleware: every response gets the policy, and HTML loses its references outside."""
+
+    def __init__(self, app: Callable[[Any, Receive, Send], Awaitable[None]]) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        start: Message = {}
+        body = bytearray()
+
+        async def send_local(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *_POLICY_HEADERS]
+                if _is_html(message["headers"]):
+                    # Held back until the whole page is here: its length changes.
+                    start.update(message)
+                    return
+            elif start:
+                body.extend(message.get("body", b""))
+                if message.get("more_body", False):
+                    return
+                page = _PREVIEW_TAG.sub(b"", bytes(body))
+                length = [(b"content-length", str(len(page)).encode())]
+                others = [h for h in start["headers"] if h[0].lower() != b"content-length"]
+                await send({**start, "headers": others + length})
+                message = {"type": "http.response.body", "body": page}
+            await send(message)
+
+        await self.app(scope, receive, send_local)
+
+
+_POLICY_HEADERS = [
+    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+]
+
+
+def _is_html(headers: list[tuple[bytes, bytes]]) -> bool:
+    return any(
+        name.lower() == b"content-type" and value.startswith(b"text/html")
+        for name, value in headers
+    )
+
+
+def make_theme() -> gr.themes.Base:
+    """The colours of paper and ink, light and dark, and no font that is not on the machine.
+
+    The same values are the variables of `style.css`, which draws everything but Gradio's own
+    fields and buttons.
+    """
+    import gradio as gr
+
+    return gr.themes.Base(font="sans-serif", font_mono="monospace").set(
+        body_background_fill="#faf8f4",
+        body_background_fill_dark="#16181c",
+        body_text_color="#22252a",
+        body_text_color_dark="#e6e4df",
+        body_text_color_subdued="#5d6169",
+        body_text_color_subdued_dark="#a3a6ac",
+    )
