@@ -119,7 +119,7 @@ compile-engine:
 	echo "    flags: $${flags:-none}; log: $(ENGINE_LOG)"; \
 	CMAKE_ARGS="$$flags $$CMAKE_ARGS" $(PIP) install $(ENGINE_OPTIONS) --no-deps \
 		--constraint constraints.txt --log $(ENGINE_LOG) llama-cpp-python \
-	|| { echo 'llama-cpp-python could not be compiled; the whole log is $(ENGINE_LOG).' >&2; exit 1; }
+	|| { echo 'llama-cpp-python could not be fetched or compiled; the whole log is $(ENGINE_LOG).' >&2; exit 1; }
 
 # A native crash is found here, in a child process, and told in a sentence.
 ENGINE_TEST := import pathlib, sys; from rag.engine import check_engine; \

@@ -3,7 +3,7 @@
 A language model asked plainly answers whatever passages it is given. So several signals, none
 good enough alone, are weighed by a logistic model: whether the language model itself says Yes
 or No when asked (its log-odds, read from one token), how near the question is to the nearest
-sentence, and how many of the question's own words, names and numbers the passages hold. The
+piece of evidence, and how many of the question's own words, names and numbers the passages hold. The
 weights stand in `answerability.json` with the figures that justify them; `python -m
 eval.calibrate` learns them again.
 """
@@ -13,13 +13,15 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
 from langchain_core.messages import AIMessage
 
+from rag.errors import EngineError
+from rag.evidence import Evidence, EvidenceSet
 from rag.prompts import answerable_messages
 from rag.records import Hit
 from rag.terms import content_words, coverage, name_is_in, names, numbers
@@ -27,21 +29,19 @@ from rag.terms import content_words, coverage, name_is_in, names, numbers
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-    from rag.verification import Verifier
-
 TOP_LOGPROBS = 20  # the most that OpenAI's API allows
 UNSEEN_LOGPROB = -12.0  # a word that is not among them
 
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What speaks for and against an answer being in the passages; None where not measured."""
+    """What speaks for and against an answer being in the evidence; None where not measured."""
 
     log_odds: float | None  # of Yes against No, by the language model
-    cosine: float  # of the question with the nearest sentence, -1..1
-    best_words: float  # share of the question's content words in the best passage, 0..1
-    all_words: float  # the same in all passages together
-    anchors: float  # share of the question's names and numbers in the best passage, 0..1
+    cosine: float  # of the question with the nearest piece, -1..1
+    best_words: float  # share of the question's content words in the best piece, 0..1
+    all_words: float  # the same in all that is read
+    anchors: float  # share of the question's names and numbers in all that is read, 0..1
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Weights:
     threshold: float
 
     def probability(self, signals: Signals) -> float:
-        """How likely the passages hold the answer, 0..1."""
+        """How likely the evidence holds the answer, 0..1."""
         total = (
             self.bias
             + self.log_odds * (signals.log_odds or 0.0)
@@ -76,43 +76,44 @@ def learned_weights() -> tuple[Weights, Weights]:
     return Weights(**held["with_log_odds"]), Weights(**held["without_log_odds"])
 
 
-def measure(
-    question: str, hits: Sequence[Hit], *, verifier: Verifier, model: BaseChatModel | None
-) -> Signals:
-    """The signals for one question; `model` None leaves the language model unasked."""
+def measure(evidence: EvidenceSet, read: Sequence[Evidence]) -> Signals:
+    """The signals that need no language model; `read` is what it would be given to read."""
+    question = evidence.question
     asked = content_words(question)
-    passages = [content_words(hit.chunk.embedded_text) for hit in hits]
-    similarities = verifier.similarities(question) if verifier.evidence else []
+    text = "\n".join(f"{piece.chunk.title}\n{piece.chunk.heading}\n{piece.reading}" for piece in read)
     return Signals(
-        log_odds=None if model is None else yes_no_log_odds(question, hits, model=model),
-        cosine=max((float(value) for value in similarities), default=0.0),
-        best_words=max((coverage(asked, held) for held in passages), default=0.0),
-        all_words=coverage(asked, frozenset().union(*passages)),
-        anchors=max((_anchors_met(question, hit) for hit in hits), default=0.0),
+        log_odds=None,
+        cosine=max(evidence.cosines, default=0.0),
+        best_words=max((coverage(asked, words) for words in evidence.words), default=0.0),
+        all_words=coverage(asked, content_words(text)),
+        anchors=_share_of_anchors(question, text),
     )
 
 
-def yes_no_log_odds(question: str, hits: Sequence[Hit], *, model: BaseChatModel) -> float | None:
-    """log P(Yes) - log P(No) of the model's first word; None if it reports no probabilities."""
-    reply = model.bind(max_tokens=1, logprobs=True, top_logprobs=TOP_LOGPROBS).invoke(
-        answerable_messages(question, hits)
-    )
+def ask_model(signals: Signals, *, read: Sequence[Evidence], question: str, model: BaseChatModel) -> Signals:
+    """The signals with the model's log P(Yes) - log P(No); as they were if it reports none."""
+    asking = model.bind(max_tokens=1, logprobs=True, top_logprobs=TOP_LOGPROBS)
+    try:
+        reply = asking.invoke(answerable_messages(question, read))
+    except EngineError:
+        # Some servers refuse to report probabilities; one that is down will fail at the draft.
+        return signals
     content = (_logprobs(reply) or {}).get("content") or []
     if not content:
-        return None
+        return signals
     alternatives = content[0]["top_logprobs"]
-    return _logprob_of("yes", alternatives) - _logprob_of("no", alternatives)
+    log_odds = _logprob_of("yes", alternatives) - _logprob_of("no", alternatives)
+    return replace(signals, log_odds=log_odds)
 
 
 def unmet_anchors(question: str, hits: Sequence[Hit]) -> list[str]:
-    """The question's names and numbers that no passage has, as printed in the question."""
+    """The question's names and numbers that no passage has, for the reader of an abstention."""
     passages = "\n".join(hit.chunk.embedded_text for hit in hits)
     unmet = [name for name in names(question) if not name_is_in(name, passages)]
     return sorted(unmet) + sorted(f"{value:f}" for value in numbers(question) - numbers(passages))
 
 
-def _anchors_met(question: str, hit: Hit) -> float:
-    text = hit.chunk.embedded_text
+def _share_of_anchors(question: str, text: str) -> float:
     wanted_names, wanted_numbers = names(question), numbers(question)
     wanted = len(wanted_names) + len(wanted_numbers)
     if not wanted:

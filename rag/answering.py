@@ -1,8 +1,8 @@
 """From passages to an Answer: ask whether they hold it, draft, check every sentence, cite.
 
-    hits -> answerable? -> draft -> sentences -> verified -> Answer
-                 |                                  |
-                 +---------- abstain <--------------+
+    hits -> evidence -> answerable? -> draft -> sentences -> checked -> Answer
+                             |                                  |
+                             +------------ abstain <------------+
 
 The draft streams as it is written and is marked as unchecked; the Answer holds only sentences
 that passed the check, each with the exact words that back it. With none left, it abstains.
@@ -16,7 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rag.answerability import learned_weights, measure, unmet_anchors
+from rag.answerability import ask_model, learned_weights, measure, unmet_anchors
+from rag.evidence import Evidence, EvidenceSet
 from rag.prompts import ABSTENTION, answer_messages
 from rag.records import (
     Answer,
@@ -29,7 +30,7 @@ from rag.records import (
     Verdict,
 )
 from rag.sentences import sentence_spans
-from rag.verification import Evidence, Finding, Verifier
+from rag.verification import Finding, check, nearest
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -99,25 +100,20 @@ def stream_answer(
         yield finish((), "The index has no passage that resembles the question.")
         return
     yield AnswerUpdate(stage="reading")
-    verifier = Verifier(hits, embedder=embedder)
+    evidence = EvidenceSet(query.standalone, hits, embedder=embedder)
+    read = evidence.select(settings.reading_tokens, count_tokens=embedder.count_tokens)
     notes: tuple[Verdict, ...] = ()
     if settings.gate:
-        probability = answerable_probability(query, hits, verifier=verifier, model=model)
-        threshold = learned_weights()[0].threshold
-        notes = (
-            Verdict(
-                text="Do the passages hold the answer?",
-                kept=probability >= threshold,
-                support=probability,
-                why=f"{probability:.0%} likely; answered from {threshold:.0%}",
-            ),
-        )
-        if probability < threshold:
+        probability, threshold = answerable_probability(evidence, read, model=model)
+        answerable = probability >= threshold
+        why = f"{probability:.0%} likely; answered from {threshold:.0%}"
+        notes = (Verdict("Do the passages hold the answer?", answerable, probability, why),)
+        if not answerable:
             yield finish((), looked_at(query, hits), notes)
             return
     draft = ""
     for chunk in model.bind(max_tokens=settings.answer_tokens).stream(
-        answer_messages(query.standalone, hits)
+        answer_messages(query.standalone, read)
     ):
         if not stopwatch.first_token_ms:
             stopwatch.first_token_ms = stopwatch.elapsed_ms
@@ -129,38 +125,32 @@ def stream_answer(
             draft += chunk.text
             yield AnswerUpdate(stage="writing", draft=draft)
     yield AnswerUpdate(stage="checking", draft=draft)
-    findings = [
-        verifier.check(sentence) if settings.verify else unchecked(sentence, verifier)
-        for sentence in draft_sentences(draft)
-    ]
+    judge = check if settings.verify else nearest
+    findings = [judge(sentence, evidence) for sentence in draft_sentences(draft)]
     yield finish(findings, f"{looked_at(query, hits)} Nothing drafted from them held.", notes)
 
 
 def answerable_probability(
-    query: Query, hits: Sequence[Hit], *, verifier: Verifier, model: BaseChatModel
-) -> float:
-    """How likely the passages hold the answer; the model is asked unless it is hopeless."""
+    evidence: EvidenceSet, read: Sequence[Evidence], *, model: BaseChatModel
+) -> tuple[float, float]:
+    """(how likely the evidence holds the answer, the threshold to answer from).
+
+    The language model is asked unless the other signals already make it hopeless.
+    """
     with_log_odds, without = learned_weights()
-    cheap = without.probability(measure(query.standalone, hits, verifier=verifier, model=None))
+    signals = measure(evidence, read)
+    cheap = without.probability(signals)
     if cheap < HOPELESS:
-        return cheap
-    signals = measure(query.standalone, hits, verifier=verifier, model=model)
-    return (without if signals.log_odds is None else with_log_odds).probability(signals)
+        return cheap, without.threshold
+    signals = ask_model(signals, read=read, question=evidence.question, model=model)
+    weights = without if signals.log_odds is None else with_log_odds
+    return weights.probability(signals), weights.threshold
 
 
 def draft_sentences(draft: str) -> list[str]:
     """The sentences of a draft, without marks that the model put in by itself."""
     text = MARKS.sub("", draft).strip()
     return [text[start:end] for start, end in sentence_spans(text)]
-
-
-def unchecked(sentence: str, verifier: Verifier) -> Finding:
-    """The nearest evidence, kept whatever it says: what the check would have been measured by."""
-    finding = verifier.check(sentence)
-    if finding.kept or not verifier.evidence:
-        return finding
-    nearest = max(range(len(verifier.evidence)), key=lambda i: verifier.similarities(sentence)[i])
-    return Finding(sentence, (verifier.evidence[nearest],), finding.support, finding.why)
 
 
 def cite(findings: Sequence[Finding]) -> tuple[tuple[Sentence, ...], tuple[Citation, ...]]:

@@ -101,9 +101,10 @@ def _front_matter(text: str) -> tuple[dict[str, str], str]:
 def _title_from_name(path: Path, text: str) -> str:
     """The file name as words, each written as the text most often writes it."""
     names = re.split(r"[-_\s]+", path.stem.strip("-_ ")) or [path.name]
-    spellings: dict[str, Counter[str]] = {name.lower(): Counter([name]) for name in names}
+    spellings: dict[str, Counter[str]] = {name.lower(): Counter() for name in names}
     for word in re.findall(r"\w+", text):
         if word.lower() in spellings:
             spellings[word.lower()][word] += 1
-    title = " ".join(spellings[name.lower()].most_common(1)[0][0] for name in names)
+    usual = [[*spellings[name.lower()].most_common(1), (name, 0)][0][0] for name in names]
+    title = " ".join(usual)
     return title[:1].upper() + title[1:]

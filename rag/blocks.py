@@ -24,8 +24,8 @@ from rag.sentences import (
 _PLAIN_LEVEL = 2  # a heading known by its shape only ranks as "##"
 _BOLD_LEVEL = 7  # a line in bold ranks below every "#" heading
 _SMALL_WORDS = frozenset(
-    ["a", "an", "and", "as", "at", "but", "by", "for", "from", "in", "into", "is", "not", "nor"]
-    + ["of", "on", "or", "over", "per", "so", "the", "than", "to", "up", "via", "vs", "vs.", "with"]
+    "a an and as at but by for from in into is not nor of on or over per so than the to up via vs "
+    "vs. with".split()
 )
 
 _FENCED = re.compile(r"^([ \t]*(?:```|~~~)).*\n(?:.*\n)*?\1[`~]*[ \t]*$", re.MULTILINE)
@@ -33,7 +33,7 @@ _ATX = re.compile(r"[ \t]*(#{1,6})[ \t]+(.*?)[ \t]*#*$")
 _BOLD_LINE = re.compile(r"\*\*([^*\n]+)\*\*:?$|__([^_\n]+)__:?$")
 _UNDERLINE = re.compile(r"(=+|-+)$")
 _ROW_RULE = re.compile(r"[|:\s-]*-[|:\s-]*$")
-_LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
+_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()]*\)")
 _FAQ_HEADING = re.compile(
     r"\bFAQs?\b|frequently asked|(?:common|popular|top|reader) questions|questions? (?:and|&) "
     r"answers?|^questions$|\bQ ?& ?A\b",
@@ -95,8 +95,9 @@ def parse_sections(text: str, *, title: str) -> tuple[Section, ...]:
 
 def label(line: str) -> str:
     """A heading or title line as plain words, without Markdown marks."""
-    atx = _ATX.match(line.split("\n")[0])
-    words = atx[2] if atx else line.split("\n")[0]
+    first_line = line.partition("\n")[0]
+    atx = _ATX.match(first_line)
+    words = atx[2] if atx else first_line
     words = re.sub(r"\*\*|__|`", "", _LINK.sub(r"\1", words))
     return " ".join(words.split()).strip("*_ ")
 
@@ -162,12 +163,13 @@ def _with_table_rows(units: list[_Unit]) -> list[_Unit]:
     cells = [_cell_count(unit) for unit in units]
     result: list[_Unit] = []
     for index, unit in enumerate(units):
-        neighbours = cells[max(index - 1, 0) : index] + cells[index + 1 : index + 2]
-        if cells[index] and (unit.text.startswith("|") or cells[index] in neighbours):
+        above = 0 if unit.gap or not index else cells[index - 1]
+        below = 0 if index + 1 == len(units) or units[index + 1].gap else cells[index + 1]
+        if cells[index] and (unit.text.startswith("|") or cells[index] in (above, below)):
             unit.kind = "table_row"
-            before = result[-1] if result else None
-            if before and before.kind == "table_row" and _ROW_RULE.match(unit.text):
-                before.end, before.text = unit.end, f"{before.text}\n{unit.text}"
+            if above and result[-1].kind == "table_row" and _ROW_RULE.match(unit.text):
+                header = result[-1]
+                header.end, header.text = unit.end, f"{header.text}\n{unit.text}"
                 continue
         result.append(unit)
     return result

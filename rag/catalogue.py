@@ -14,7 +14,7 @@ import re
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -232,6 +232,16 @@ class Catalogue:
             yield
         finally:
             self._rows("DETACH DATABASE other")
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """Copies any SQLite file, whole even while others have it open."""
+    with (
+        mapped_errors(source),
+        closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as old,
+        closing(sqlite3.connect(target)) as new,
+    ):
+        old.backup(new)
 
 
 def match_expression(query: str) -> str:

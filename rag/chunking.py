@@ -76,10 +76,10 @@ class _Splitter:
         in_table: tuple[str, int] | None = None  # heading and room below a table's first row
         for block, after in zip(section.blocks, followers, strict=True):
             heading, room = in_table if in_table and block.kind == "table_row" else plain
-            if block.kind != "table_row":
-                in_table = None
-            elif in_table is None:
+            if block.kind == "table_row" and in_table is None:
                 in_table = self._heading(section.heading, self._header_row(block, after))
+            if block.kind != "table_row" or self._ends_table(block, after):
+                in_table = None
             spans = self._spans(block, room)
             for start, end in spans:
                 is_last = end == spans[-1][1]
@@ -87,12 +87,17 @@ class _Splitter:
                 tokens = self._count(self._article.text[start:end])
                 yield _Piece(start, end, tokens, cost, heading, room)
 
+    def _ends_table(self, block: Block, after: Block | None) -> bool:
+        if after is None or after.kind != "table_row":
+            return True
+        return self._article.text.count("\n", block.end, after.start) > 1
+
     def _header_row(self, block: Block, after: Block | None) -> str:
         """The first row of a table where it names the columns: short cells, and rows below."""
         row = self._article.text[block.start : block.end].split("\n")[0].strip()
         cells = [cell.strip() for cell in row.strip("|").split("|")]
         names = all(len(cell) <= 60 and not cell.endswith(".") for cell in cells)
-        return row if names and after is not None and after.kind == "table_row" else ""
+        return row if names and not self._ends_table(block, after) else ""
 
     def _cut_cost(self, block: Block, after: Block | None) -> float:
         if block.kind == "heading":

@@ -112,7 +112,7 @@ def index_command(
 @app.command(epilog='Example: rag search "cost of a video clip" -k 3')
 def search(
     query: Annotated[str, typer.Argument(help="What to look for.")],
-    k: Annotated[int | None, typer.Option("-k", help="How many passages.", min=1, max=100)] = None,
+    k: Annotated[int, typer.Option("-k", help="How many passages.", min=1, max=100)] = 5,
     index: IndexOption = None,
     as_json: JsonOption = False,
 ) -> None:

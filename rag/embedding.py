@@ -144,7 +144,7 @@ def _load_model(folder: Path) -> SentenceTransformer:
             f"sentence-transformers cannot be loaded: {_first_line(error)}",
             hint="Run: make install",
         ) from error
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         return SentenceTransformer(
             str(folder),

@@ -51,7 +51,7 @@ class EngineReport:
 def check_engine(
     model: Path | None,
     *,
-    timeout_s: float = 120.0,
+    timeout_s: float = 240.0,
     command: Sequence[str] | None = None,
     cpuinfo: Path = Path("/proc/cpuinfo"),
 ) -> EngineReport:

@@ -34,9 +34,9 @@ _UNTITLED = re.compile(
 
 # What pypdf raises on damaged files besides its own errors.
 _BROKEN_PDF = (
-    ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, NotImplementedError,
-    OverflowError, AssertionError, zlib.error, struct.error,
-)  # fmt: skip
+    *(ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError),
+    *(NotImplementedError, OverflowError, AssertionError, zlib.error, struct.error),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +76,10 @@ def _decoded_without_mark(data: bytes) -> str | None:
             continue
     from charset_normalizer import from_bytes
 
-    # Of encodings that explain short texts equally well, the Western one is by far the commonest.
+    # Of encodings that make equally little mess, the Western one is by far the commonest.
     matches = sorted(
         from_bytes(data),
-        key=lambda match: (match.chaos, -match.coherence, match.encoding != "cp1252"),
+        key=lambda match: (match.chaos, match.encoding != "cp1252", -match.coherence),
     )
     return str(matches[0]) if matches else None
 
@@ -93,13 +93,13 @@ def read_html(data: bytes, path: Path) -> Reading:
     from lxml import etree, html
 
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
-    page = decoded(data, path)
     try:
-        tree = html.fromstring(
-            page.encode("utf-8", "replace"), parser=html.HTMLParser(encoding="utf-8")
+        tree = html.document_fromstring(
+            decoded(data, path).encode("utf-8", "replace"), parser=html.HTMLParser(encoding="utf-8")
         )
     except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
         raise ArticleError(f"{path} is not an HTML page: {error}.") from error
+    page = html.tostring(tree, encoding="unicode")
     pairs = [*_structured_pairs(tree), *_visible_pairs(tree)]
     questions = {_folded(question) for question, _ in pairs if question.endswith("?")}
     extracted = trafilatura.extract(

@@ -3,7 +3,7 @@
     Chunk -> Index -> (chunk id, score)
 
 Readers and the one writer never meet: a reader keeps the generation that it opened, and the
-writer, `sync`, prepares the next one beside it.
+writer (`updating.sync`) prepares the next one beside it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,10 @@ from rag.errors import IndexUnavailable
 from rag.generations import read_pointer
 from rag.publishing import OpenGeneration, open_generation
 from rag.records import Article, Chunk
-from rag.updating import FailedFile, IndexProgress, IndexReport, sync
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-__all__ = ["FailedFile", "Index", "IndexProgress", "IndexReport", "sync"]
 
 
 class Index:
@@ -93,7 +90,7 @@ class Index:
         return self._generation.catalogue.search_words(query, limit=limit)
 
     def snapshot(self) -> Index:
-        """This index as it is now, whatever is indexed or reloaded later."""
+        """The index as it is now, whatever is written or reloaded later."""
         return Index(self.directory, self._generation, chroma_url=self._chroma_url)
 
     def reload_if_changed(self) -> bool:

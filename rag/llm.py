@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 # makes the model 4 to 8 times slower while any other program uses a core.
 SPIN_COUNT = "1000"
 READ_BATCH = 128  # reads as fast as 512 and keeps the saved scores small
+SERVER_SECONDS = 300  # the longest that a server may take for one answer
 ROLES = {"human": "user", "ai": "assistant", "system": "system"}
 
 
@@ -328,19 +329,19 @@ def load_chat_model(settings: Settings, *, find_model: Callable[[str], Path]) ->
 
 def _server_model(settings: Settings) -> BaseChatModel:
     try:
-        from langchain_openai import ChatOpenAI
+        from rag.model_server import ServerChat
     except ImportError as error:
         raise DependencyError(
-            "RAG_LLM_URL needs langchain-openai, which is not installed.",
+            "RAG_LLM_URL needs langchain-openai, which cannot be loaded.",
             hint="Run `make install`.",
         ) from error
-    return ChatOpenAI(
+    return ServerChat(
         base_url=settings.llm_url,
         api_key=settings.llm_api_key,
         model=settings.model,
         temperature=0,
         seed=settings.seed,
-        timeout=300,
+        timeout=SERVER_SECONDS,
         max_retries=1,
         stream_usage=True,
     )

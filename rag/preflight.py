@@ -5,7 +5,7 @@ nothing but the standard library and no syntax newer than Python 3.6: a Python t
 must get far enough to be told so.
 
     python3 -I rag/preflight.py machine        this Python, the compiler, the disk
-    python3 -I rag/preflight.py package-index  whether pip gets a file
+    python3 -I rag/preflight.py package-index  whether pip gets an answer
     python3 -I rag/preflight.py torch-index    prints torch's CPU index if it is to be used
     python3 -I rag/preflight.py engine-flags   prints the CMAKE_ARGS for llama-cpp-python
 
@@ -30,7 +30,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LEAST_PYTHON = (3, 11)
 NEEDED_BYTES = 4 * 10**9  # the environment takes 2.2 GB, the models 1.3, building the rest
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-SMALL_PACKAGE = "typing_extensions"  # 45 kB, needed anyway
+# Asked of the package index: the package that has no wheel, so that nothing kept here, such as
+# a folder of wheels, can answer in the index's stead.
+ASKED_PACKAGE = "llama-cpp-python"
 
 # llama.cpp's AMX code crashes when GCC drops the stores that fill the tile configuration;
 # without these two passes it keeps them (llama.cpp issue 20824). Clang does not know the flags.
@@ -97,7 +99,7 @@ def compiler_problem(environment: Mapping[str, str] = os.environ) -> Optional[st
             command = compiler + ["-x", kind, "-", "-o", os.path.join(folder, "program")]
             code, _, errors = run(command, text=source, seconds=60)
         if code:
-            return "The {} compiler {} cannot build a program: {} {}".format(
+            return "The {} compiler {} cannot build a program ({}). {}".format(
                 language, " ".join(compiler), first_line(errors), remedy
             )
     return None
@@ -163,18 +165,16 @@ def home_folder(environment: Mapping[str, str] = os.environ) -> str:
 def package_index_problem(
     python: str = sys.executable, environment: Optional[Mapping[str, str]] = None
 ) -> Optional[str]:
-    """Whether pip gets one small package, with whatever index, mirror or proxy it is set to."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [python, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-        command += ["--no-deps", "--no-cache-dir", "--retries", "0", "--timeout", "10"]
-        command += ["--dest", folder, "--constraint", os.path.join(ROOT, "constraints.txt")]
-        code, _, errors = run(command + [SMALL_PACKAGE], seconds=60, environment=environment)
+    """Whether pip gets an answer, with whatever index, mirror or proxy it is set to use."""
+    command = [python, "-m", "pip", "--disable-pip-version-check", "--retries", "0"]
+    command += ["--timeout", "10", "index", "versions", ASKED_PACKAGE]
+    code, _, errors = run(command, seconds=60, environment=environment)
     if not code:
         return None
     return (
-        "The package index does not answer: pip could not fetch {} ({}). "
+        "The package index does not answer: pip asked for {} ({}). "
         "Check the network, and what pip is set to: {} -m pip config list"
-    ).format(SMALL_PACKAGE, first_line(errors, marked="ERROR:"), python)
+    ).format(ASKED_PACKAGE, first_line(errors, marked="ERROR:"), python)
 
 
 def torch_index(seconds: float = 5.0, url: str = TORCH_CPU_INDEX) -> Optional[str]:
@@ -245,7 +245,7 @@ def first_line(errors: str, marked: str = "") -> str:
     """The first line that is not empty, of those that begin with `marked` if there are any."""
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
     chosen = [line[len(marked) :].strip() for line in lines if line.startswith(marked)]
-    return (chosen or lines or ["it said nothing"])[0]
+    return (chosen or lines or ["it said nothing"])[0].rstrip(".")
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:

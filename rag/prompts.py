@@ -10,16 +10,13 @@ from collections.abc import Sequence
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
-from rag.records import Hit
+from rag.evidence import Evidence
 
 ABSTENTION = "The articles do not say."
 
 SYSTEM = "You answer questions from the passages of a reader's own articles. You know nothing else."
 ANSWERABLE = "Does the text state the answer to this question? Reply Yes or No."
-ANSWER = (
-    "Answer the question in one or two short, complete sentences, using only facts from the "
-    "passages."
-)
+ANSWER = "Answer the question in one or two short, complete sentences, using only these facts."
 STANDALONE = (
     "Rewrite the last question so that it can be understood without the conversation: replace "
     "words such as it, they, that or the second one by what they stand for, and add what the "
@@ -27,28 +24,26 @@ STANDALONE = (
 )
 
 
-def passages_text(question: str, hits: Sequence[Hit]) -> str:
-    """The part that the gate and the answer share: passages in a fixed order, then the question.
-
-    Passages stand in the order of article and place, not of rank, so that the same set of
-    passages is the same text, which a model that has read it once need not read again.
-    """
-    ordered = sorted(hits, key=lambda hit: (hit.chunk.article_id, hit.chunk.start))
-    passages = [
-        "\n".join(part for part in (hit.chunk.title, hit.chunk.heading, hit.chunk.text) if part)
-        for hit in ordered
-    ]
-    return "Passages:\n\n" + "\n\n".join(passages) + f"\n\nQuestion: {question}\n\n"
+def facts_text(question: str, read: Sequence[Evidence]) -> str:
+    """The part that the gate and the answer share: the evidence by article, then the question."""
+    lines = ["Facts from the articles:"]
+    title = None
+    for piece in read:
+        if piece.chunk.title != title:
+            title = piece.chunk.title
+            lines += ["", f"{title}:"]
+        lines.append(f"- {' '.join(piece.reading.split())}")
+    return "\n".join(lines) + f"\n\nQuestion: {question}\n\n"
 
 
-def answerable_messages(question: str, hits: Sequence[Hit]) -> list[BaseMessage]:
-    """Asks for Yes or No: do these passages hold the answer?"""
-    return _messages(passages_text(question, hits) + ANSWERABLE)
+def answerable_messages(question: str, read: Sequence[Evidence]) -> list[BaseMessage]:
+    """Asks for Yes or No: does this evidence hold the answer?"""
+    return _messages(facts_text(question, read) + ANSWERABLE)
 
 
-def answer_messages(question: str, hits: Sequence[Hit]) -> list[BaseMessage]:
-    """Asks for the answer, in a sentence or two, from these passages."""
-    return _messages(passages_text(question, hits) + ANSWER)
+def answer_messages(question: str, read: Sequence[Evidence]) -> list[BaseMessage]:
+    """Asks for the answer, in a sentence or two, from this evidence."""
+    return _messages(facts_text(question, read) + ANSWER)
 
 
 def standalone_messages(question: str, history: Sequence[tuple[str, str]]) -> list[BaseMessage]:

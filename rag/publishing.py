@@ -213,7 +213,7 @@ def mend_vectors(index: Path, pointer: Pointer, *, chroma_url: str | None) -> No
 
 def vector_files_are_whole(place: Place, pointer: Pointer) -> bool:
     """Whether the files are as long as they were when the generation was finished."""
-    return bool(pointer.vector_files) and file_sizes(place.vectors) == pointer.vector_files
+    return place.vectors.is_dir() and file_sizes(place.vectors) == pointer.vector_files
 
 
 def vectors_look_whole(

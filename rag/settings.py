@@ -58,7 +58,10 @@ class Settings(BaseSettings):
     chunk_tokens: int = Field(160, ge=32, le=254, description="The longest chunk, heading included.")
 
     # Retrieval, each stage with its own switch so that it can be measured.
-    passages: int = Field(5, ge=1, le=50, description="Passages given to the language model.")
+    passages: int = Field(15, ge=1, le=50, description="Passages that evidence is taken from.")
+    reading_tokens: int = Field(
+        350, ge=50, description="Evidence given to the language model, in the embedder's tokens."
+    )
     candidates: int = Field(40, ge=1, le=500, description="Chunks each search may propose.")
     search_vectors: bool = True
     search_words: bool = True

@@ -20,6 +20,7 @@ NUMBER = re.compile(
     r"(?:(?P<suffix>[kKmMbBtT](?:n)?)(?![A-Za-z])|[\s-]?(?P<scale>thousand|million|billion|trillion))?"
     r"(?:st|nd|rd|th|x|s|%|\+)*(?![A-Za-z])"
 )
+CLAUSE = re.compile(r",(?!\d)|[;:()|•✓\n]|\band\b|\bwhile\b|\bcompared (?:to|with)\b|\bversus\b")
 CLAUSE_END = re.compile(r"[,;:.!?\n\u2014|]|\b(?:but|because|although|while)\b")
 # A number, a range or a multiple as one word: "3-5x", "200k", "85+".
 COUNT = re.compile(r"[\d.,\-]+(?:st|nd|rd|th|x|s|[kmbt]n?)?\+*", re.IGNORECASE)
@@ -68,6 +69,8 @@ FUNCTION_WORDS = frozenset(
     state states stated question answer tell give given name describe explain list
     """.split()
 )
+# What a number is written with; `numbers` reads these.
+COUNTING_WORDS = frozenset(NUMBER_WORDS) | frozenset(SCALES) | {"percent", "percentage"}
 NEGATIONS = frozenset(
     "no not never none neither nor cannot without n't isn't aren't doesn't don't can't won't "
     "wasn't weren't didn't hasn't haven't".split()
@@ -99,7 +102,9 @@ def content_words(text: str) -> frozenset[str]:
     for word in words(text):
         parts = re.split(r"[-/]", word)
         for part in {word, *parts} if len(parts) > 1 else parts:
-            if part.lower() not in FUNCTION_WORDS and not part[:1].isdigit() and len(part) > 1:
+            folded = part.lower()
+            counts = folded in COUNTING_WORDS or part[:1].isdigit()
+            if folded not in FUNCTION_WORDS and not counts and len(part) > 1:
                 found.add(stem(part))
     return frozenset(found)
 
@@ -182,6 +187,15 @@ def name_is_in(name: str, text: str) -> bool:
     """Whether a folded name stands in a text as a word, in any case, or as part of a compound."""
     pattern = r"(?<![^\W_])" + re.escape(name) + r"(?:s|'s|\u2019s)?(?![^\W_])"
     return re.search(pattern, text, re.IGNORECASE) is not None
+
+
+def clauses(text: str) -> list[str]:
+    """The parts of a text between commas, brackets and bars; a comma in a number is no comma.
+
+    >>> clauses("1,000 images, or (at night) 5 clips")
+    ['1,000 images', ' or ', 'at night', ' 5 clips']
+    """
+    return [part for part in CLAUSE.split(text) if part.strip()]
 
 
 def denied(text: str) -> frozenset[str]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from rag.catalogue import copy_database
 from rag.errors import DependencyError, IndexUnavailable, UsageError
 
 if TYPE_CHECKING:
@@ -123,14 +123,7 @@ def copy_folder(source: Path, target: Path) -> None:
     Its database is copied by SQLite, because a reader that opens a store touches it.
     """
     shutil.copytree(source, target, ignore=shutil.ignore_patterns(f"{DATABASE}*"))
-    try:
-        with (
-            closing(sqlite3.connect(source / DATABASE)) as old,
-            closing(sqlite3.connect(target / DATABASE)) as new,
-        ):
-            old.backup(new)
-    except sqlite3.Error as error:
-        raise IndexUnavailable(f"The vectors in {source} cannot be copied: {error}.") from error
+    copy_database(source / DATABASE, target / DATABASE)
 
 
 def file_sizes(folder: Path) -> dict[str, int]:
@@ -173,8 +166,9 @@ def answer_folder_holds() -> None:
     question = json.loads(sys.stdin.buffer.readline())
     vectors = np.frombuffer(sys.stdin.buffer.read(), dtype="<f4")
     ids = question["ids"]
+    rows = vectors.reshape(len(ids), -1) if ids else vectors.reshape(0, 0)
     with closing(VectorStore(Path(question["folder"]))) as store:
-        print("yes" if store.holds(ids, vectors.reshape(len(ids), -1)) else "no")
+        print("yes" if store.holds(ids, rows) else "no")
 
 
 def delete_collection(url: str, *, collection: str) -> None:

@@ -1,11 +1,12 @@
 """Does an article say this? The check that every drafted sentence passes or is withdrawn.
 
-A draft sentence is compared with the sentences of the retrieved passages. The few that together
-hold its numbers, names and words best become its citations, so a citation is an exact place in
-an article from the start and cannot be invented. A sentence is kept only if
+A draft sentence is compared with the evidence. The few pieces that together hold its numbers,
+names and words best become its citations, so a citation is an exact place in an article from
+the start and cannot be invented. A sentence is kept only if
 
-* every number in it is, by value, in the words it cites,
-* every name in it is in those words, or in the passage, heading or title round them,
+* every number in it is, by value, in what it cites, and there belongs to the same words: where
+  an article says "$1 per image, $5 per clip", a clip does not cost $1,
+* every name in it is in what it cites, or in the passage, heading or title round it,
 * it denies only what its evidence denies, and asserts nothing that is denied there,
 * enough of its content words, and of its meaning (cosine of sentence embeddings), are there.
 
@@ -17,35 +18,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from decimal import Decimal
 
-from rag.records import Chunk, Hit
-from rag.sentences import sentence_spans
-from rag.terms import content_words, coverage, denied, name_is_in, names, numbers
+from rag.evidence import Evidence, EvidenceSet
+from rag.terms import clauses, content_words, coverage, denied, name_is_in, names, numbers
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    from rag.embedding import Embedder
-
-MOST_CITATIONS = 3  # to one sentence
+MOST_CITATIONS = 4  # to one sentence
+LEAST_GAIN = 0.2  # of a sentence's words or numbers that a further citation must bring
 COVERAGE_FLOOR = 0.5  # of a sentence's content words, to be found in what it cites
 SUPPORT_FLOOR = 0.55  # of the mean of coverage and cosine
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """One sentence of a retrieved passage: where it stands in its article, and its words."""
-
-    chunk: Chunk
-    start: int
-    end: int
-    text: str
-
-    @property
-    def surroundings(self) -> str:
-        """What a reader of the sentence has before the eyes: title, heading and passage."""
-        return self.chunk.embedded_text
+SAME_WORDS = 0.6  # how well a number's words must match, beside those of the best number
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,103 +41,108 @@ class Finding:
 
     @property
     def kept(self) -> bool:
+        """Whether the sentence may be said."""
         return bool(self.evidence)
 
 
-def evidence_of(hits: Sequence[Hit]) -> tuple[Evidence, ...]:
-    """Every sentence of the passages that states something; a question is no evidence."""
-    found: list[Evidence] = []
-    seen: set[tuple[str, int, int]] = set()
-    for hit in hits:
-        chunk = hit.chunk
-        for begin, finish in sentence_spans(chunk.text):
-            text = chunk.text[begin:finish]
-            place = (chunk.article_id, chunk.start + begin, chunk.start + finish)
-            if place in seen or text.endswith("?") or not content_words(text):
-                continue
-            seen.add(place)
-            found.append(Evidence(chunk, place[1], place[2], text))
-    return tuple(found)
+def check(sentence: str, evidence: EvidenceSet) -> Finding:
+    """Find the words that back `sentence`, or why none do."""
+    if not evidence.pieces:
+        return Finding(sentence, (), 0.0, "no passage was found")
+    similarities = evidence.similarities(sentence)
+    chosen = _choose(sentence, evidence, similarities)
+    cited = tuple(evidence.pieces[i] for i in chosen)
+    held_words = frozenset().union(*(evidence.words[i] for i in chosen))
+    covered = coverage(content_words(sentence), held_words)
+    support = (covered + max(similarities[i] for i in chosen)) / 2
+    fault = (
+        _number_fault(sentence, cited)
+        or _name_fault(sentence, cited)
+        or _denial_fault(sentence, cited)
+    )
+    if not fault and (covered < COVERAGE_FLOOR or support < SUPPORT_FLOOR):
+        fault = f"the passages hold {covered:.0%} of its words"
+    if fault:
+        return Finding(sentence, (), support, fault)
+    quoted = " + ".join(f"“{item.text[:60]}”" for item in cited)
+    return Finding(sentence, cited, min(max(support, 0.0), 1.0), f"backed by {quoted}")
 
 
-class Verifier:
-    """Checks draft sentences against the passages of one question.
+def nearest(sentence: str, evidence: EvidenceSet) -> Finding:
+    """The nearest piece, kept whatever it says: what the check is measured against."""
+    finding = check(sentence, evidence)
+    if finding.kept or not evidence.pieces:
+        return finding
+    similarities = evidence.similarities(sentence)
+    best = max(range(len(similarities)), key=lambda i: similarities[i])
+    return Finding(sentence, (evidence.pieces[best],), finding.support, finding.why)
 
-    The evidence is embedded once, in the constructor; each `check` embeds one sentence.
+
+def _choose(sentence: str, evidence: EvidenceSet, similarities: Sequence[float]) -> list[int]:
+    """Indices of the pieces that together hold most of a sentence, best first.
+
+    Greedy cover: the first is the best by itself; another joins only if it brings numbers or
+    words that the ones before it lack.
     """
+    wanted_words, wanted_numbers = content_words(sentence), numbers(sentence)
+    held_numbers = [numbers(piece.reading) for piece in evidence.pieces]
+    missing_words, missing_numbers = set(wanted_words), set(wanted_numbers)
+    chosen: list[int] = []
+    while len(chosen) < MOST_CITATIONS:
+        gains = [
+            2.0 * len(missing_numbers & held_numbers[i]) / max(len(wanted_numbers), 1)
+            + len(missing_words & evidence.words[i]) / max(len(wanted_words), 1)
+            for i in range(len(evidence.pieces))
+        ]
+        best = max(range(len(gains)), key=lambda i: (gains[i] + similarities[i], -i))
+        if chosen and (best in chosen or gains[best] < LEAST_GAIN):
+            break
+        chosen.append(best)
+        missing_words -= evidence.words[best]
+        missing_numbers -= held_numbers[best]
+        if not missing_words and not missing_numbers:
+            break
+    return chosen
 
-    def __init__(self, hits: Sequence[Hit], *, embedder: Embedder) -> None:
-        self.evidence = evidence_of(hits)
-        self._embedder = embedder
-        self._words = [content_words(item.text) for item in self.evidence]
-        self._numbers = [numbers(item.text) for item in self.evidence]
-        self._vectors = embedder.embed([item.text for item in self.evidence])
 
-    def similarities(self, text: str) -> np.ndarray[Any, Any]:
-        """Cosine of `text` with each evidence sentence, shape [len(evidence)]."""
-        similarities: np.ndarray[Any, Any] = self._vectors @ self._embedder.embed([text])[0]
-        return similarities
+def _number_fault(sentence: str, cited: Sequence[Evidence]) -> str:
+    """Why a number of the sentence is not what the evidence says; "" if all are."""
+    wanted = numbers(sentence)
+    missing = wanted - frozenset().union(*(numbers(item.reading) for item in cited))
+    if missing:
+        return f"no passage gives the number {_listed(missing)}"
+    places = [
+        (numbers(clause), content_words(f"{item.context} {clause}"))
+        for item in cited
+        for clause in clauses(item.text)
+    ]
+    places = [(values, words) for values, words in places if values]
+    for clause in clauses(sentence):
+        said = content_words(clause) or content_words(sentence)
+        for value in numbers(clause):
+            matches = [(len(said & words), value in values) for values, words in places]
+            best = max((count for count, _ in matches), default=0)
+            own = max((count for count, holds in matches if holds), default=best)
+            if own < SAME_WORDS * best:
+                return f"the number {_listed([value])} belongs to something else"
+    return ""
 
-    def check(self, sentence: str) -> Finding:
-        """Find the words that back `sentence`, or why none do."""
-        if not self.evidence:
-            return Finding(sentence, (), 0.0, "no passage was found")
-        wanted_words, wanted_numbers = content_words(sentence), numbers(sentence)
-        wanted_names = names(sentence)
-        similarities = self.similarities(sentence)
-        chosen = self._choose(wanted_words, wanted_numbers, similarities)
-        cited = [self.evidence[i] for i in chosen]
-        held_words = frozenset().union(*(self._words[i] for i in chosen))
-        held_numbers = frozenset().union(*(self._numbers[i] for i in chosen))
-        surroundings = "\n".join(item.surroundings for item in cited)
 
-        word_coverage = coverage(wanted_words, held_words)
-        support = (word_coverage + max(float(similarities[i]) for i in chosen)) / 2
+def _name_fault(sentence: str, cited: Sequence[Evidence]) -> str:
+    surroundings = "\n".join(item.chunk.embedded_text for item in cited)
+    absent = sorted(name for name in names(sentence) if not name_is_in(name, surroundings))
+    return f"the passage does not name {', '.join(absent)}" if absent else ""
 
-        if missing_numbers := wanted_numbers - held_numbers:
-            listed = ", ".join(sorted(f"{value:f}" for value in missing_numbers))
-            return Finding(sentence, (), support, f"no passage gives the number {listed}")
-        absent = sorted(name for name in wanted_names if not name_is_in(name, surroundings))
-        if absent:
-            return Finding(sentence, (), support, f"the passage does not name {', '.join(absent)}")
-        denied_here, denied_there = denied(sentence), denied("\n".join(c.text for c in cited))
-        if denied_here and not denied_here & denied_there:
-            return Finding(sentence, (), support, "it denies what the passage does not deny")
-        if denied_there and denied_there <= wanted_words - denied_here:
-            return Finding(sentence, (), support, "it says what the passage denies")
-        if word_coverage < COVERAGE_FLOOR or support < SUPPORT_FLOOR:
-            return Finding(
-                sentence, (), support, f"the passages hold {word_coverage:.0%} of its words"
-            )
-        quoted = " + ".join(f"“{item.text[:60]}”" for item in cited)
-        return Finding(sentence, tuple(cited), min(support, 1.0), f"backed by {quoted}")
 
-    def _choose(
-        self,
-        wanted_words: frozenset[str],
-        wanted_numbers: frozenset[Any],
-        similarities: np.ndarray[Any, Any],
-    ) -> list[int]:
-        """Indices of the evidence that together holds most of a sentence, best first.
+def _denial_fault(sentence: str, cited: Sequence[Evidence]) -> str:
+    here = denied(sentence)
+    there = denied("\n".join(item.reading for item in cited))
+    if here and not here & there:
+        return "it denies what the passage does not deny"
+    if there and there <= content_words(sentence) - here:
+        return "it says what the passage denies"
+    return ""
 
-        Greedy cover: the first is the best by itself; another joins only if it brings a number,
-        or a good part of the words, that the ones before it lack.
-        """
-        chosen: list[int] = []
-        missing_words, missing_numbers = set(wanted_words), set(wanted_numbers)
-        while len(chosen) < MOST_CITATIONS:
-            gains = [
-                2.0 * len(missing_numbers & self._numbers[i]) / max(len(wanted_numbers), 1)
-                + len(missing_words & self._words[i]) / max(len(wanted_words), 1)
-                + (0.0 if chosen else float(similarities[i]))
-                for i in range(len(self.evidence))
-            ]
-            best = max(range(len(gains)), key=lambda i: (gains[i], similarities[i], -i))
-            if chosen and (best in chosen or gains[best] < 0.25):
-                break
-            chosen.append(best)
-            missing_words -= self._words[best]
-            missing_numbers -= self._numbers[best]
-            if not missing_words and not missing_numbers:
-                break
-        return chosen
+
+def _listed(values: Sequence[Decimal] | frozenset[Decimal]) -> str:
+    return ", ".join(sorted(f"{value:f}" for value in values))

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import re
 import socket
 import threading
@@ -78,11 +77,18 @@ def test_a_failed_load_is_told_in_words_in_the_status_and_to_the_question(
         assert "Traceback" not in shown
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_an_unforeseen_fault_while_loading_ends_the_wait_too(assistant: ScriptedAssistant) -> None:
+def test_an_unforeseen_fault_while_loading_ends_the_wait_and_reaches_the_terminal(
+    assistant: ScriptedAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reported: list[type[BaseException]] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: reported.append(args.exc_type))
     load = SlowLoad(assistant, error=ZeroDivisionError())
     load.may_end.set()
     assert "did not expect" in list(make_chat(load).status())[-1]
+    for thread in threading.enumerate():
+        if thread.name == "load-assistant":
+            thread.join()
+    assert reported == [ZeroDivisionError]
 
 
 def test_a_question_asked_before_the_model_is_there_waits_visibly_and_is_answered(
@@ -185,6 +191,15 @@ def test_an_empty_question_and_one_too_many_are_not_taken_in(chat: Chat) -> None
     assert chat.ask("How long is it?", conversation) is None
 
 
+def test_the_next_question_is_taken_in_as_soon_as_the_answer_is_shown(chat: Chat) -> None:
+    conversation = Conversation()
+    chat.ask("How long is it?", conversation)
+    answer = chat.answer(conversation)
+    while "backed" not in next(answer):
+        pass
+    assert chat.ask("Who painted it?", conversation) is not None
+
+
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     app = build_app(ScriptedAssistant, examples=["How long is it?"], corpus_note="6 articles")
@@ -234,9 +249,12 @@ def test_an_address_that_is_not_ours_is_told_as_such() -> None:
         start(app, host="192.0.2.1", port=free_port())
 
 
-def test_gradio_is_told_to_report_nothing_before_it_is_imported() -> None:
-    assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
-    assert os.environ["HF_HUB_DISABLE_TELEMETRY"] == "1"
+def test_gradio_and_the_hub_report_nothing_to_their_makers(url: str) -> None:
+    from gradio.analytics import analytics_enabled
+    from huggingface_hub.constants import HF_HUB_DISABLE_TELEMETRY
+
+    assert not analytics_enabled()
+    assert HF_HUB_DISABLE_TELEMETRY
 
 
 def luminance(colour: str) -> float:

@@ -17,7 +17,9 @@ NO_AMX = "flags : fpu sse2 avx2\n"
 NO_CORE = "import os, resource, signal; resource.setrlimit(resource.RLIMIT_CORE, (0, 0));"
 
 
-def run_child(program: str, tmp_path: Path, *, cpu: str = NO_AMX, timeout_s: float = 30.0):
+def run_child(
+    program: str, tmp_path: Path, *, cpu: str = NO_AMX, timeout_s: float = 30.0
+) -> EngineReport:
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text(cpu)
     command = [sys.executable, "-c", program]
@@ -83,11 +85,11 @@ def test_each_death_has_its_sentence(
     assert is_one_line(report)
 
 
-def test_a_child_that_hangs_is_ended_and_says_what_it_was_doing(tmp_path: Path) -> None:
-    program = saying(stage="while it opened the model") + "import time; time.sleep(600)"
-    report = run_child(program, tmp_path, timeout_s=1.0)
+def test_a_child_that_hangs_is_ended(tmp_path: Path) -> None:
+    report = run_child("import time; time.sleep(600)", tmp_path, timeout_s=1.0)
     assert not report.ok
-    assert "within 1 s while it opened the model" in report.message
+    assert "did not finish its self-test within 1 s" in report.message
+    assert "rag doctor" in report.hint and is_one_line(report)
 
 
 def test_a_healthy_child_reports_version_flags_and_speed(tmp_path: Path) -> None:

@@ -6,15 +6,13 @@ from html.parser import HTMLParser
 
 import pytest
 from chat_fakes import ABSTENTION, ANSWER, DRAFT, ENGINE_FAILURE, QUOTE, make_hit
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rag import Answer, Citation, FootnoteError, Sentence, Timings, Verdict
 from ui import render
 
-TAGS = set(
-    "a article blockquote code details div h2 h3 li ol p span strong sup summary".split()
-)
+TAGS = set("a article blockquote code details div h2 h3 li ol p span strong sup summary".split())
 HOSTILE = [
     "<script>alert(1)</script>",
     "</details></article><img src=x onerror=alert(1)>",
@@ -57,6 +55,7 @@ class Page(HTMLParser):
         return [a["id"] for _, a in self.elements if "id" in a]
 
 
+quick = settings(deadline=None, max_examples=60)
 texts = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=40))
 numbers = st.integers(1, 5)
 shares = st.floats(0, 1)
@@ -100,6 +99,7 @@ def assert_only_our_markup(html: str) -> Page:
     return page
 
 
+@quick
 @given(answers())
 @example(replace(ANSWER, model=HOSTILE[0]))
 def test_no_text_of_an_answer_becomes_markup(answer: Answer) -> None:
@@ -108,6 +108,7 @@ def test_no_text_of_an_answer_becomes_markup(answer: Answer) -> None:
         assert as_shown(sentence.text) in page.text
 
 
+@quick
 @given(texts, texts, texts)
 def test_no_text_on_the_way_becomes_markup(first: str, second: str, third: str) -> None:
     error = FootnoteError(first, hint=second)
@@ -121,11 +122,13 @@ def test_no_text_on_the_way_becomes_markup(first: str, second: str, third: str) 
         assert_only_our_markup(html)
 
 
+@quick
 @given(st.text())
 def test_escaping_loses_nothing(text: str) -> None:
     assert unescape(render.escape(text)) == as_shown(text)
 
 
+@quick
 @given(answers())
 def test_every_mark_opens_a_source_that_is_there(answer: Answer) -> None:
     page = Page(render.render_answer(answer, turn=7))

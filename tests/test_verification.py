@@ -7,13 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.records import Chunk, Hit
-from rag.verification import Verifier, evidence_of
+from rag.evidence import EvidenceSet, evidence_of
+from rag.verification import check
 from tests.fakes import WordEmbedder
 
 TEXT = (
     "JPMorgan's LLM Suite scaled to over 200,000 employees in 2025. "
     "One generated video clip costs $0.50 to $5. "
     "LLMs do not replace image generators. "
+    "Of the Fortune 500, 80% use chatbots, and software teams report 25-40% more output. "
     "Does a clip cost more than an image?"
 )
 
@@ -33,8 +35,8 @@ def hit(text: str = TEXT, *, start: int = 40) -> Hit:
 
 
 @pytest.fixture
-def verifier() -> Verifier:
-    return Verifier([hit()], embedder=WordEmbedder())
+def evidence() -> EvidenceSet:
+    return EvidenceSet("What does it cost?", [hit()], embedder=WordEmbedder())
 
 
 @pytest.mark.parametrize(
@@ -44,10 +46,11 @@ def verifier() -> Verifier:
         "The LLM Suite of JPMorgan scaled to 200k employees.",
         "A generated video clip costs between $0.50 and $5.",
         "LLMs do not replace image generators.",
+        "80 percent of the Fortune 500 use chatbots.",
     ],
 )
-def test_what_an_article_says_is_kept(verifier: Verifier, sentence: str) -> None:
-    finding = verifier.check(sentence)
+def test_what_an_article_says_is_kept(evidence: EvidenceSet, sentence: str) -> None:
+    finding = check(sentence, evidence)
     assert finding.kept, finding.why
     assert 0.5 < finding.support <= 1.0
 
@@ -58,14 +61,15 @@ def test_what_an_article_says_is_kept(verifier: Verifier, sentence: str) -> None
         ("JPMorgan's LLM Suite scaled to over 300,000 employees.", "300000"),
         ("Goldman's LLM Suite scaled to over 200,000 employees.", "goldman"),
         ("The LLM Suite of JPMorgan scaled to 200,000 employees in 2026.", "2026"),
+        ("Of the Fortune 500, 40% use chatbots.", "belongs to something else"),
         ("A generated video clip does not cost $0.50 to $5.", "denies"),
         ("LLMs replace image generators.", "denies"),
         ("Paris is the capital of France.", ""),
         ("Employees everywhere adore their wonderful cheerful new robots.", ""),
     ],
 )
-def test_what_no_article_says_is_withdrawn(verifier: Verifier, sentence: str, why: str) -> None:
-    finding = verifier.check(sentence)
+def test_what_no_article_says_is_withdrawn(evidence: EvidenceSet, sentence: str, why: str) -> None:
+    finding = check(sentence, evidence)
     assert not finding.kept
     assert why in finding.why
 
@@ -74,15 +78,16 @@ def test_a_question_in_an_article_is_no_evidence() -> None:
     assert all(not item.text.endswith("?") for item in evidence_of([hit()]))
 
 
-def test_two_facts_of_two_sentences_cite_both(verifier: Verifier) -> None:
-    finding = verifier.check(
-        "JPMorgan's LLM Suite scaled to 200,000 employees, and one video clip costs $0.50 to $5."
+def test_two_facts_of_two_sentences_cite_both(evidence: EvidenceSet) -> None:
+    finding = check(
+        "JPMorgan's LLM Suite scaled to 200,000 employees, and one video clip costs $0.50 to $5.",
+        evidence,
     )
     assert len(finding.evidence) == 2
 
 
 def test_no_passages_back_nothing() -> None:
-    assert not Verifier([], embedder=WordEmbedder()).check("Anything at all.").kept
+    assert not check("Anything.", EvidenceSet("What?", [], embedder=WordEmbedder())).kept
 
 
 @given(
@@ -98,5 +103,5 @@ def test_evidence_stands_where_it_says(words: list[str], start: int) -> None:
 
 @given(st.text(max_size=200))
 def test_any_draft_gets_a_finding(sentence: str) -> None:
-    finding = Verifier([hit()], embedder=WordEmbedder()).check(sentence)
+    finding = check(sentence, EvidenceSet("What?", [hit()], embedder=WordEmbedder()))
     assert finding.kept == bool(finding.evidence)

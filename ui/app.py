@@ -12,7 +12,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -158,14 +157,10 @@ class Chat:
         pending = conversation.pending
         if pending is None:
             return
-        turn = self._turn(conversation, "")
-        bodies = self._bodies(pending, conversation.history, number=turn.number)
-        with closing(bodies):
-            for body, reply in bodies:
-                turn = self._turn(conversation, body, reply)
-                yield turn.html
+        turn = yield from self._settle(pending, conversation)
         conversation.turns.append(turn)
         conversation.pending = None
+        yield turn.html
 
     def give_up(self, conversation: Conversation) -> str:
         """Settle a question whose answer broke off by a fault of ours."""
@@ -178,35 +173,34 @@ class Chat:
         question = conversation.pending.question if conversation.pending else ""
         return Turn(len(conversation.turns) + 1, question, body, reply)
 
-    def _bodies(
-        self, pending: Pending, history: list[dict[str, str]], *, number: int
-    ) -> Generator[tuple[str, str | None], None, None]:
+    def _settle(self, pending: Pending, conversation: Conversation) -> Generator[str, None, Turn]:
+        """Yield the turn's HTML while it is on its way, and return the turn as it ends."""
         while not self._loading.wait(WAIT_SECONDS) and not pending.stop.is_set():
-            yield render.render_waiting(self._loading.seconds), None
+            waiting = render.render_waiting(self._loading.seconds)
+            yield self._turn(conversation, waiting).html
         if pending.stop.is_set():
-            yield render.render_stopped(""), None
-            return
-        last: tuple[str, str | None] = render.render_error(render.UNEXPECTED), None
+            return self._turn(conversation, render.render_stopped(""))
+        asked = {"question": pending.question, "history": conversation.history}
         try:
-            assistant = self._loading.result()
-            updates = assistant.stream({"question": pending.question, "history": history})
+            updates = self._loading.result().stream(asked)
             try:
                 for update in updates:
                     if update.answer is not None:
+                        number = len(conversation.turns) + 1
+                        body = render.render_answer(update.answer, turn=number)
                         reply = " ".join(sentence.text for sentence in update.answer.sentences)
-                        last = render.render_answer(update.answer, turn=number), reply
-                        break
+                        return self._turn(conversation, body, reply)
                     if pending.stop.is_set():
-                        last = render.render_stopped(update.draft), None
-                        break
-                    yield render.render_progress(update.stage, update.draft), None
+                        return self._turn(conversation, render.render_stopped(update.draft))
+                    progress = render.render_progress(update.stage, update.draft)
+                    yield self._turn(conversation, progress).html
             finally:
                 # Now, not when it is collected: closing is what stops the language model.
                 if isinstance(updates, Generator):
                     updates.close()
         except FootnoteError as error:
-            last = render.render_error(error), None
-        yield last
+            return self._turn(conversation, render.render_error(error))
+        return self._turn(conversation, render.render_error(render.UNEXPECTED))
 
 
 def build_app(
@@ -261,6 +255,10 @@ def build_app(
                 return (gr.skip(),) * (3 + len(controls))
             return "", state.html, turn, *show_controls(busy=True)
 
+        def follow(state: Conversation) -> tuple[Any, ...]:
+            # The next question may have been asked since.
+            return show_controls(busy=state.pending is not None)
+
         def give_up(state: Conversation) -> tuple[Any, ...]:
             return chat.give_up(state), *show_controls(busy=False)
 
@@ -270,6 +268,8 @@ def build_app(
             return gr.update(value="Stopping …", interactive=False)
 
         def start_over(state: Conversation) -> tuple[Any, ...]:
+            if state.pending is not None:
+                return (gr.skip(),) * (2 + len(controls))
             state.turns.clear()
             return "", "", *show_controls(busy=False, empty=True)
 
@@ -286,9 +286,7 @@ def build_app(
             answered = asked.then(
                 chat.answer, conversation, current, concurrency_id="answer", **hidden
             )
-            answered.success(
-                lambda: show_controls(busy=False), None, controls, queue=False, **hidden
-            )
+            answered.success(follow, conversation, controls, queue=False, **hidden)
             answered.failure(give_up, conversation, [current, *controls], queue=False, **hidden)
         stop.click(request_stop, conversation, stop, queue=False, **hidden)
         clear.click(start_over, conversation, [past, current, *controls], queue=False, **hidden)

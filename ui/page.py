@@ -1,9 +1,9 @@
 """The page around the chat: its theme, and the guard that keeps it local.
 
-Gradio's own page names other hosts: its built-in themes ask Google for fonts, and the head of
-its HTML carries preview pictures and links for social networks. The theme here uses the
-reader's own fonts, `LocalPage` takes those tags out, and a Content-Security-Policy makes the
-browser itself refuse any request that would leave the machine that serves the page.
+Gradio's own page names other hosts: preview pictures and links for social networks in its head,
+links in its footer, and fonts from Google in those themes whose fonts it does not bring along.
+Here the theme uses the reader's own fonts, `LocalPage` takes the tags out, and a
+Content-Security-Policy makes the browser itself refuse whatever would ask another host.
 """
 
 from __future__ import annotations
@@ -34,7 +34,11 @@ _POLICY = {
     "form-action": "'self'",
     "frame-ancestors": "'none'",
 }
-CONTENT_SECURITY_POLICY = "; ".join(f"{name} {value}" for name, value in _POLICY.items())
+_HEADERS = [
+    (b"content-security-policy", "; ".join(f"{k} {v}" for k, v in _POLICY.items()).encode()),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+]
 
 _PREVIEW_TAG = re.compile(rb'<meta\s+(?:property="og:|name="twitter:)[^>]*>\s*')
 
@@ -58,7 +62,7 @@ class LocalPage:
 
         async def send_local(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_POLICY_HEADERS]
+                message["headers"] = [*message["headers"], *_HEADERS]
                 if _is_html(message["headers"]):
                     # Held back until the whole page is here: its length changes.
                     start.update(message)
@@ -75,13 +79,6 @@ class LocalPage:
             await send(message)
 
         await self.app(scope, receive, send_local)
-
-
-_POLICY_HEADERS = [
-    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-content-type-options", b"nosniff"),
-]
 
 
 def _is_html(headers: list[tuple[bytes, bytes]]) -> bool:
@@ -104,6 +101,4 @@ def make_theme() -> gr.themes.Base:
         body_background_fill_dark="#16181c",
         body_text_color="#22252a",
         body_text_color_dark="#e6e4df",
-        body_text_color_subdued="#5d6169",
-        body_text_color_subdued_dark="#a3a6ac",
     )

@@ -1,0 +1,1 @@
+"""Measuring Footnote: question sets, scores, and the figures behind its thresholds."""

@@ -1,0 +1,206 @@
+"""From passages to evidence: the sentences worth reading, each with what it needs to be read.
+
+A sentence alone often does not say what it is about: a list item needs the line that leads in
+to the list, a table's cell its row and column, an answer in a FAQ its question. `evidence_of`
+cuts passages into such pieces; `select` keeps the ones nearest to a question, whole lists
+together, within a budget. So a model reads a few hundred tokens from many passages instead of
+everything in a few, which is quicker and finds more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from rag.records import Chunk, Hit
+from rag.sentences import is_table_row, list_marker_length, sentence_spans
+from rag.terms import content_words
+
+if TYPE_CHECKING:
+    from rag.embedding import Embedder
+
+# Beside a cosine of 1: see "evidence selection" in eval/LOG.md for the figures behind these.
+WORDS_WEIGHT = 0.3  # the share of the question's words in the piece, rare words counting more
+RANK_WEIGHT = 0.3  # standing in the passage that retrieval liked best
+NEIGHBOUR_WEIGHT = 0.3  # standing beside a piece that is near the question
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One sentence, list item or table cell of an article, verbatim, with its context.
+
+    `context` is the lead-in of a list, the row and column of a cell, or the question of a FAQ.
+    Pieces with the same `group` are read together. `rank` is that of the passage, from 1.
+    """
+
+    chunk: Chunk
+    start: int
+    end: int
+    text: str
+    context: str
+    group: tuple[str, int]
+    rank: int
+
+    @property
+    def reading(self) -> str:
+        """The sentence as it can be understood by itself."""
+        return f"{self.context} {self.text}" if self.context else self.text
+
+
+def evidence_of(hits: Sequence[Hit]) -> tuple[Evidence, ...]:
+    """Every piece of the passages that states something, in the order of the passages.
+
+    Questions and lead-ins are context, not evidence; a header row is the context of its cells.
+    """
+    found: dict[tuple[str, int, int], Evidence] = {}
+    for hit in hits:
+        for piece in _pieces(hit):
+            found.setdefault((piece.chunk.article_id, piece.start, piece.end), piece)
+    return tuple(found.values())
+
+
+def _pieces(hit: Hit) -> Iterator[Evidence]:
+    chunk = hit.chunk
+    lead_in = question = ""
+    header = chunk.heading.partition("\n")[2]
+    group = 0
+    previous_end = 0
+    for start, end in sentence_spans(chunk.text):
+        text = chunk.text[start:end]
+        gap = chunk.text[previous_end:start]
+        item = list_marker_length(text)
+        row = is_table_row(text)
+        if "\n\n" in gap and not item:
+            lead_in = ""
+        if not (item and lead_in) and not row:
+            group += 1
+        previous_end = end
+        if text.endswith("?"):
+            question, lead_in = text, ""
+        elif row:
+            if not header:
+                header = text
+            else:
+                yield from _cells(hit, start, text, header=header, group=group)
+        elif text.endswith(":"):
+            lead_in = text
+        else:
+            if not item:
+                lead_in = ""
+            context = lead_in if item else question
+            # "Both." says something under its question only.
+            if context or content_words(text):
+                yield _evidence(hit, start + item, end, context=context, group=group)
+
+
+def _cells(
+    hit: Hit, start: int, row: str, *, header: str, group: int
+) -> Iterator[Evidence]:
+    """The cells of a table row after the first, which names the row."""
+    names = [name.strip() for name in header.strip().strip("|").split("|")]
+    position = 0
+    label = ""
+    column = -1
+    for cell in row.split("|"):
+        begin = start + position + len(cell) - len(cell.lstrip())
+        position += len(cell) + 1
+        text = cell.strip()
+        if not text:
+            continue
+        column += 1
+        if column == 0:
+            label = text
+            continue
+        of = f" of {names[column]}" if column < len(names) and names[column] else ""
+        if content_words(text) or any(letter.isdigit() for letter in text):
+            yield _evidence(
+                hit, begin, begin + len(text), context=f"{label}{of}:", group=group
+            )
+
+
+def _evidence(hit: Hit, start: int, end: int, *, context: str, group: int) -> Evidence:
+    chunk = hit.chunk
+    return Evidence(
+        chunk=chunk,
+        start=chunk.start + start,
+        end=chunk.start + end,
+        text=chunk.text[start:end],
+        context=context,
+        group=(chunk.id, group),
+        rank=hit.rank,
+    )
+
+
+class EvidenceSet:
+    """The evidence for one question, embedded once, and how near each piece is to it."""
+
+    def __init__(self, question: str, hits: Sequence[Hit], *, embedder: Embedder) -> None:
+        self.question = question
+        self.pieces = evidence_of(hits)
+        self._embedder = embedder
+        self.words = [content_words(piece.reading) for piece in self.pieces]
+        readings = [f"{piece.chunk.title}. {piece.reading}" for piece in self.pieces]
+        vectors = embedder.embed([question, *readings])
+        self._vectors = vectors[1:]
+        self.cosines: list[float] = [float(value) for value in self._vectors @ vectors[0]]
+
+    def similarities(self, text: str) -> list[float]:
+        """Cosine of `text` with each piece."""
+        return [float(v) for v in self._vectors @ self._embedder.embed([text])[0]]
+
+    @cached_property
+    def scores(self) -> list[float]:
+        """How likely each piece answers the question: meaning, words, rank and neighbours."""
+        rarity = self._rarity()
+        total = sum(rarity.values()) or 1.0
+        return [
+            self.cosines[i]
+            + WORDS_WEIGHT * sum(rarity[word] for word in rarity.keys() & self.words[i]) / total
+            + RANK_WEIGHT / piece.rank
+            + NEIGHBOUR_WEIGHT * self._best_neighbour(i)
+            for i, piece in enumerate(self.pieces)
+        ]
+
+    def _rarity(self) -> dict[str, float]:
+        """For each content word of the question, how few of the passages have it."""
+        passages = [
+            content_words(chunk.embedded_text)
+            for chunk in {piece.chunk.id: piece.chunk for piece in self.pieces}.values()
+        ]
+        return {
+            word: math.log(1 + len(passages) / (1 + sum(word in held for held in passages)))
+            for word in content_words(self.question)
+        }
+
+    def _best_neighbour(self, number: int) -> float:
+        """The higher cosine of the pieces before and after, in the same passage."""
+        chunk = self.pieces[number].chunk
+        return max(
+            (
+                self.cosines[i]
+                for i in (number - 1, number + 1)
+                if 0 <= i < len(self.pieces) and self.pieces[i].chunk.id == chunk.id
+            ),
+            default=0.0,
+        )
+
+    def select(self, budget: int, *, count_tokens: Callable[[str], int]) -> list[Evidence]:
+        """The best pieces with their groups, within `budget` tokens, in the articles' order."""
+        groups: dict[tuple[str, int], list[int]] = {}
+        for number, piece in enumerate(self.pieces):
+            groups.setdefault(piece.group, []).append(number)
+        ranked = sorted(
+            groups.values(), key=lambda members: -max(self.scores[i] for i in members)
+        )
+        chosen: set[int] = set()
+        for members in ranked:
+            for i in sorted(members, key=lambda i: -self.scores[i]):
+                cost = count_tokens(self.pieces[i].reading)
+                if cost <= budget or not chosen:
+                    budget -= cost
+                    chosen.add(i)
+        order = sorted(chosen, key=lambda i: (self.pieces[i].chunk.article_id, self.pieces[i].start))
+        return [self.pieces[i] for i in order]

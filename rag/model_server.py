@@ -1,0 +1,46 @@
+"""A language model behind an OpenAI-compatible server: llama-server, vLLM and the like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import openai
+from langchain_openai.chat_models.base import BaseChatOpenAI
+
+from rag.errors import EngineError
+
+if TYPE_CHECKING:
+    from langchain_core.outputs import ChatGenerationChunk, ChatResult
+
+
+class ServerChat(BaseChatOpenAI):
+    """Talks to the server at `base_url`; `EngineError` says so where it does not answer.
+
+    The base class speaks the protocol that compatible servers share; OpenAI's own newer names
+    for its parameters, which they do not all know, are those of its subclass.
+    """
+
+    def _generate(self, *args: Any, **kwargs: Any) -> ChatResult:
+        with self._errors_mapped():
+            return super()._generate(*args, **kwargs)
+
+    def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
+        with self._errors_mapped():
+            yield from super()._stream(*args, **kwargs)
+
+    @contextmanager
+    def _errors_mapped(self) -> Iterator[None]:
+        try:
+            yield
+        except openai.APIConnectionError as error:
+            raise EngineError(
+                f"The model server at {self.openai_api_base} does not answer.",
+                hint="Start it, or mend RAG_LLM_URL.",
+            ) from error
+        except openai.APIError as error:
+            raise EngineError(
+                f"The model server at {self.openai_api_base} failed: {error.message}.",
+                hint="Look at its log; RAG_MODEL must be a name that it serves.",
+            ) from error

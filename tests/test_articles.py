@@ -1,0 +1,146 @@
+"""Files become articles with a title, a source and the file's own words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rag.articles import SUFFIXES, find_files, read_article
+from rag.errors import ArticleError, UsageError
+from rag.records import Article, Block
+
+SHARED_ARTICLES = Path(__file__).parents[1].parent / "shared" / "articles"
+needs_shared_articles = pytest.mark.skipif(
+    not SHARED_ARTICLES.is_dir(), reason="the two scraped articles are not on this machine"
+)
+PROSE = "The model writes text. It was trained on a great many books, and it answers questions."
+
+
+@pytest.fixture
+def read(tmp_path: Path):
+    def read_content(name: str, content: str | bytes) -> Article:
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return read_article(path, article_id="one")
+
+    return read_content
+
+
+def blocks(article: Article, kind: str) -> list[Block]:
+    return [block for part in article.sections for block in part.blocks if block.kind == kind]
+
+
+def test_front_matter_names_title_and_source_and_is_left_out(read) -> None:
+    article = read(
+        "a.md",
+        "---\nid: x\ntitle: 'Costs: a guide'\nsource: https://example.org/a\ndate: 2025-01-01\n"
+        f"---\n\n# Heading\n\n{PROSE}\n",
+    )
+    assert (article.id, article.title) == ("one", "Costs: a guide")
+    assert article.source == "https://example.org/a"
+    assert article.text == f"\n# Heading\n\n{PROSE}\n"
+
+
+def test_a_rule_at_the_top_is_no_front_matter(read) -> None:
+    text = f"---\n{PROSE}\n---\nMore."
+    assert read("a.md", text).text == text
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "title"),
+    [
+        ("a.md", f"Intro.\n\n# The title\n\n{PROSE}", "The title"),
+        ("a.txt", f"A guide to models\n{PROSE}", "A guide to models"),
+        ("llm-and-ai_costs.txt", f"{PROSE}\nAn LLM is AI. AI costs.", "LLM and AI costs"),
+    ],
+)
+def test_title_without_front_matter(read, name: str, content: str, title: str) -> None:
+    assert read(name, content).title == title
+
+
+def test_source_is_the_path_as_given(tmp_path: Path) -> None:
+    path = tmp_path / "a.md"
+    path.write_text(PROSE)
+    assert read_article(path, article_id="one").source == str(path)
+
+
+def test_text_keeps_every_character_but_line_ends_and_marks_of_encoding(read) -> None:
+    text = f"# T\r\n\r\n**{PROSE}**  two  spaces\tand “quotes” … [link](x)\r\n> end\r\n"
+    assert read("a.md", b"\xef\xbb\xbf" + text.encode()).text == text.replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.md", "", "a.md is empty"),
+        ("a.md", " \n\n", "a.md is empty"),
+        ("a.md", "---\ntitle: x\n---\n", "a.md holds no text"),
+        ("a.txt", bytes(range(256)), "a.txt is a binary file"),
+        ("a.rtf", "text", "a.rtf is not an article: its suffix is none of .md"),
+        ("a.pdf", "text", "a.pdf cannot be read as a PDF"),
+        ("a.docx", "text", "a.docx is not a Word document"),
+        ("a.html", "<html><script>1</script></html>", "a.html holds no text"),
+    ],
+)
+def test_what_is_no_article_is_refused_in_one_line(read, name, content, reason) -> None:
+    with pytest.raises(ArticleError, match=reason) as raised:
+        read(name, content)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_missing_file_is_an_article_error(tmp_path: Path) -> None:
+    with pytest.raises(ArticleError, match="cannot be read: No such file"):
+        read_article(tmp_path / "gone.md", article_id="one")
+
+
+def test_files_are_found_sorted_and_hidden_ones_passed_over(tmp_path: Path) -> None:
+    names = ["b.md", "a.TXT", "sub/c.html", ".hidden/d.md", ".e.md", "~$f.docx", "g.png"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [path.relative_to(tmp_path).as_posix() for path in find_files(tmp_path)] == [
+        "a.TXT",
+        "b.md",
+        "sub/c.html",
+    ]
+    assert find_files(tmp_path / "g.png") == [tmp_path / "g.png"]
+    assert set(SUFFIXES) == {".md", ".txt", ".html", ".htm", ".pdf", ".docx"}
+    with pytest.raises(UsageError, match="no file or folder"):
+        find_files(tmp_path / "gone")
+
+
+@needs_shared_articles
+def test_the_scraped_article_with_headings_is_read_as_a_person_reads_it() -> None:
+    path = SHARED_ARTICLES / "llms-vs-generative-ai.txt"
+    article = read_article(path, article_id="one")
+    assert article.text == path.read_text()
+    assert article.title == "LLMs vs Generative AI: Why the Difference Matters More Than You Think"
+    headings = [section.heading for section in article.sections]
+    assert "What Is Generative AI?" in headings and "Conclusion" in headings
+    pairs = blocks(article, "faq")
+    assert len(pairs) == 6
+    first = pairs[0]
+    assert first.answer_start is not None
+    question = article.text[first.start : first.answer_start].strip()
+    assert question == "1. Is ChatGPT a Generative AI or an LLM?"
+    assert article.text[first.answer_start : first.end].startswith("Both. ChatGPT is built")
+    rows = [article.text[row.start : row.end] for row in blocks(article, "table_row")]
+    assert len(rows) == 7 and rows[0] == "| Feature | LLMs | Generative AI |"
+    items = [article.text[item.start : item.end] for item in blocks(article, "list_item")]
+    assert len(items) == 21 and all(item.startswith("- ") for item in items)
+
+
+@needs_shared_articles
+def test_the_scraped_article_without_headings_gets_its_table_and_lists_back() -> None:
+    path = SHARED_ARTICLES / "generative-ai-vs-llm.txt"
+    article = read_article(path, article_id="one")
+    assert article.title == "Generative AI vs LLM"
+    assert {section.heading for section in article.sections} == {""}
+    rows = [article.text[row.start : row.end] for row in blocks(article, "table_row")]
+    assert rows[0] == "Aspect | Generative AI | Large Language Model (LLM)"
+    assert [row.count(" | ") for row in rows] == [2] * 11
+    marked = [b for b in blocks(article, "list_item") if article.text[b.start] == "✓"]
+    assert len(marked) == 18
+    restored = article.text.replace(" | ", "").replace("\n", "")
+    assert restored == path.read_text().replace("\n", "")

@@ -1,0 +1,98 @@
+"""Evidence is verbatim, carries its context, and the best of it fits the budget."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.evidence import Evidence, EvidenceSet, evidence_of
+from rag.records import Chunk, Hit
+from tests.fakes import WordEmbedder
+
+
+def hit(text: str, *, heading: str = "", start: int = 7, rank: int = 1) -> Hit:
+    chunk = Chunk(
+        id=f"a.md#{start}-{start + len(text)}",
+        article_id="a.md",
+        title="Title",
+        source="a.md",
+        heading=heading,
+        start=start,
+        end=start + len(text),
+        text=text,
+    )
+    return Hit(chunk=chunk, score=1.0 / rank, rank=rank)
+
+
+def pieces(text: str, *, heading: str = "") -> list[tuple[str, str]]:
+    return [(piece.context, piece.text) for piece in evidence_of([hit(text, heading=heading)])]
+
+
+def test_a_list_item_carries_the_line_that_leads_in() -> None:
+    found = pieces("Choose an LLM to:\n- Draft text\n- Translate\n\nNothing else counts.")
+    assert found == [
+        ("Choose an LLM to:", "Draft text"),
+        ("Choose an LLM to:", "Translate"),
+        ("", "Nothing else counts."),
+    ]
+
+
+def test_a_list_is_read_whole() -> None:
+    found = evidence_of([hit("It can:\n- Draft text\n- Translate\n\nIt is quick.")])
+    assert found[0].group == found[1].group != found[2].group
+
+
+def test_a_cell_carries_its_row_and_column() -> None:
+    found = pieces("| Aspect | LLM | Image |\n| Cost | $1 a query | $2 a picture |")
+    assert found == [("Cost of LLM:", "$1 a query"), ("Cost of Image:", "$2 a picture")]
+
+
+def test_a_header_from_before_the_passage_names_the_columns() -> None:
+    found = pieces("Cost | $1 a query. | $2 a picture.", heading="Table\nAspect | LLM | Image")
+    assert found == [("Cost of LLM:", "$1 a query."), ("Cost of Image:", "$2 a picture.")]
+
+
+def test_an_answer_carries_its_question_and_the_question_is_no_evidence() -> None:
+    found = pieces("Is it an LLM?\nYes, it is one.")
+    assert found == [("Is it an LLM?", "Yes, it is one.")]
+
+
+TEXT = st.lists(
+    st.sampled_from(
+        ["word", "Sentence ends.", "\n", "\n\n", "- item", "| a | b |", "What?", "é🙂", "List:"]
+    ),
+    max_size=40,
+).map(" ".join)
+
+
+@given(TEXT, st.integers(0, 99))
+def test_evidence_stands_where_it_says(text: str, start: int) -> None:
+    article = " " * start + text
+    for piece in evidence_of([hit(text, start=start)]):
+        assert article[piece.start : piece.end] == piece.text
+        assert piece.text.strip()
+
+
+@given(TEXT, st.integers(1, 60))
+def test_what_is_read_fits_the_budget_and_stands_in_order(text: str, budget: int) -> None:
+    embedder = WordEmbedder()
+    evidence = EvidenceSet("Which word?", [hit(text)], embedder=embedder)
+    read = evidence.select(budget, count_tokens=embedder.count_tokens)
+    costs = [embedder.count_tokens(piece.reading) for piece in read]
+    assert sum(costs) <= budget or len(read) == 1
+    assert [piece.start for piece in read] == sorted(piece.start for piece in read)
+    assert bool(read) == bool(evidence.pieces)
+
+
+def test_what_answers_is_read_first() -> None:
+    embedder = WordEmbedder()
+    filler = " ".join(f"Filler number {n} speaks of weather." for n in range(30))
+    passage = hit(f"{filler} A video clip costs five dollars.")
+    evidence = EvidenceSet("What does a video clip cost?", [passage], embedder=embedder)
+    read = evidence.select(12, count_tokens=embedder.count_tokens)
+    assert [piece.text for piece in read if "video" in piece.text]
+
+
+def test_one_place_is_one_piece_however_often_it_was_retrieved() -> None:
+    again: list[Evidence] = list(evidence_of([hit("It costs much."), hit("It costs much.", rank=2)]))
+    assert len(again) == 1

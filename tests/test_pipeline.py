@@ -1,0 +1,213 @@
+"""From a question to a checked, cited answer, with any retriever and any chat model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.documents import Document
+from langchain_core.retrievers import BaseRetriever
+
+from rag.errors import UsageError
+from rag.pipeline import Assistant
+from rag.prompts import ABSTENTION
+from rag.records import Answer
+from rag.settings import Settings
+from tests.fakes import ScriptedChat, WordEmbedder
+
+ARTICLE = (
+    "JPMorgan's LLM Suite scaled to over 200,000 employees. "
+    "One generated video clip costs $0.50 to $5. "
+    "A generated image costs $0.01 to $0.50."
+)
+
+
+class OneArticle(BaseRetriever):
+    """Finds the same article whatever is asked; nothing if it is empty."""
+
+    text: str = ARTICLE
+
+    def _get_relevant_documents(self, query: str, *, run_manager: Any) -> list[Document]:
+        metadata = {"article_id": "a.md", "title": "Costs", "source": "a.md", "start": 0}
+        return [Document(page_content=self.text, metadata=metadata)] if self.text else []
+
+
+def assistant(
+    reply: str | Callable[[str], str],
+    *,
+    log_odds: float | None = 9.0,
+    text: str = ARTICLE,
+    **settings: Any,
+) -> Assistant:
+    speak = reply if callable(reply) else lambda prompt: reply
+    return Assistant(
+        retriever=OneArticle(text=text),
+        model=ScriptedChat(reply=speak, log_odds=log_odds, prompts=[]),
+        embedder=WordEmbedder(),
+        settings=Settings(**settings),
+        model_name="scripted",
+    )
+
+
+def check_laws(answer: Answer, text: str = ARTICLE) -> None:
+    """What holds for every answer, whatever the model says."""
+    numbers = [citation.number for citation in answer.citations]
+    assert numbers == list(range(1, len(numbers) + 1))
+    for citation in answer.citations:
+        assert text[citation.start : citation.end] == citation.quote
+    if answer.abstained:
+        assert answer.text == ABSTENTION
+        assert answer.reason
+        assert not answer.citations
+    else:
+        for sentence in answer.sentences:
+            assert sentence.citations
+            assert set(sentence.citations) <= set(numbers)
+            assert 0 < sentence.support <= 1
+
+
+def test_an_answer_cites_the_sentence_that_backs_it() -> None:
+    answer = assistant("A generated video clip costs $0.50 to $5.").invoke(
+        "What does a generated video clip cost?"
+    )
+    check_laws(answer)
+    assert answer.text == "A generated video clip costs $0.50 to $5. [1]"
+    assert answer.citations[0].quote == "One generated video clip costs $0.50 to $5."
+
+
+def test_what_the_model_makes_up_is_withdrawn_and_the_rest_stays() -> None:
+    answer = assistant(
+        "A generated video clip costs $0.50 to $5. Goldman Sachs pays $9 for each clip."
+    ).invoke("What does a generated video clip cost?")
+    check_laws(answer)
+    assert "Goldman" not in answer.text
+    assert [verdict.kept for verdict in answer.trace[-2:]] == [True, False]
+
+
+def test_with_nothing_left_it_abstains() -> None:
+    answer = assistant("The capital of France is Paris.").invoke("What does a video clip cost?")
+    check_laws(answer)
+    assert answer.abstained
+
+
+def test_it_does_not_even_write_where_the_passages_hold_no_answer() -> None:
+    made = assistant(lambda prompt: pytest.fail("wrote"), log_odds=-9.0)
+    answer = made.invoke("What does a generated video clip cost?")
+    check_laws(answer)
+    assert answer.abstained
+    assert answer.timings.answer_tokens == 0
+
+
+def test_a_model_without_probabilities_still_answers() -> None:
+    answer = assistant("A generated video clip costs $0.50 to $5.", log_odds=None).invoke(
+        "What does one generated video clip cost?"
+    )
+    assert not answer.abstained
+
+
+def test_an_abstention_names_what_the_articles_lack() -> None:
+    answer = assistant("", log_odds=-9.0).invoke("How many employees does Goldman Sachs have?")
+    assert "goldman" in (answer.reason or "").lower()
+
+
+def test_no_passage_is_an_abstention() -> None:
+    check_laws(assistant("Anything.", text="").invoke("What does a clip cost?"), "")
+
+
+def test_marks_that_the_model_invents_are_dropped() -> None:
+    answer = assistant("A generated video clip costs $0.50 to $5 [7].").invoke(
+        "What does a generated video clip cost?"
+    )
+    assert answer.text == "A generated video clip costs $0.50 to $5. [1]"
+
+
+@given(st.text(max_size=300), st.sampled_from([None, -9.0, 0.0, 9.0]))
+def test_the_laws_hold_whatever_the_model_says(reply: str, log_odds: float | None) -> None:
+    check_laws(assistant(reply or " ", log_odds=log_odds).invoke("What does a video clip cost?"))
+
+
+def test_the_same_question_has_the_same_answer() -> None:
+    made = assistant("A generated video clip costs $0.50 to $5.")
+    first, second = made.batch(["What does a video clip cost?"] * 2)
+    assert (first.text, first.citations) == (second.text, second.citations)
+
+
+def test_the_draft_streams_before_the_answer() -> None:
+    updates = list(
+        assistant("A generated video clip costs $0.50 to $5.").stream("What does a clip cost?")
+    )
+    stages = [update.stage for update in updates]
+    assert stages[0] == "searching"
+    assert stages[-1] == "done"
+    drafts = [update.draft for update in updates if update.stage == "writing"]
+    assert len(drafts) > 1
+    assert all(later.startswith(earlier) for earlier, later in zip(drafts, drafts[1:], strict=False))
+    assert [update.answer is not None for update in updates] == [False] * (len(updates) - 1) + [True]
+
+
+def test_a_stream_can_be_stopped() -> None:
+    stream = assistant("A generated video clip costs $0.50 to $5.").stream("What is the cost?")
+    next(stream)
+    stream.close()
+    assert list(stream) == []
+
+
+def test_a_follow_up_is_looked_up_by_what_it_means() -> None:
+    def reply(prompt: str) -> str:
+        if "Last question" in prompt:
+            return "What does one generated video clip cost?"
+        return "A generated video clip costs $0.50 to $5."
+
+    history = [
+        {"role": "user", "content": "What does a generated image cost?"},
+        {"role": "assistant", "content": "It costs $0.01 to $0.50."},
+    ]
+    answer = assistant(reply).invoke({"question": "and for video?", "history": history})
+    assert answer.question == "and for video?"
+    assert not answer.abstained
+
+
+@pytest.mark.parametrize("question", ["", "   ", "\x00", "x" * 5000])
+def test_an_unusable_question_is_refused_in_words(question: str) -> None:
+    with pytest.raises(UsageError):
+        assistant("x").invoke(question)
+
+
+def test_the_json_form_is_the_contract() -> None:
+    value = (
+        assistant("A generated video clip costs $0.50 to $5.")
+        .invoke("What does a generated video clip cost?")
+        .to_json()
+    )
+    assert set(value) == {
+        "question",
+        "answer",
+        "abstained",
+        "reason",
+        "sentences",
+        "citations",
+        "hits",
+        "model",
+        "timings",
+    }
+    assert set(value["sentences"][0]) == {"text", "citations", "support"}
+    assert set(value["citations"][0]) == {
+        "n",
+        "article",
+        "title",
+        "source",
+        "start",
+        "end",
+        "quote",
+    }
+    assert set(value["hits"][0]) == {"rank", "score", "article", "title", "start", "end", "text"}
+    assert set(value["timings"]) == {
+        "retrieve_ms",
+        "first_token_ms",
+        "total_ms",
+        "prompt_tokens",
+        "answer_tokens",
+    }
