@@ -11,15 +11,21 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from rag import terminal
 from rag.errors import FootnoteError, UsageError
 from rag.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from rag.catalogue import ArticleSummary
+    from rag.transfers import PullProgress
+    from rag.updating import IndexProgress
 
 app = typer.Typer(
     name="rag",
@@ -90,8 +96,13 @@ def index_command(
     with terminal.counting(err) as progress:
         task = progress.add_task("Looking for articles", total=None)
 
-        def show(step: Any) -> None:
-            progress.update(task, description=step.stage, completed=step.done, total=step.total)
+        def show(step: IndexProgress) -> None:
+            progress.update(
+                task,
+                description=terminal.INDEX_STAGES[step.stage],
+                completed=step.done,
+                total=step.total or None,
+            )
 
         report = sync(settings, paths or [], embedder=embedder, progress=show, rebuild=rebuild)
     if as_json:
@@ -103,8 +114,8 @@ def index_command(
             f"({settings.index_directory})"
         )
         for failure in report.failed:
-            err.print(f"[red]Not indexed:[/red] {terminal.escape(failure.path)}: "
-                      f"{terminal.escape(failure.error)}")
+            err.print(f"[red]Not indexed:[/red] {escape(failure.path)}: "
+                      f"{escape(failure.error)}")
     if report.failed:
         raise typer.Exit(1)
 
@@ -213,7 +224,6 @@ def chat(
         examples=EXAMPLES if _is_shipped_corpus(articles) else (),
         corpus_note=count,
     )
-    err.print(f"The chat opens at [bold]http://{host}:{port}[/bold] (Ctrl+C ends it).")
     launch(page, host=host, port=port)
 
 
@@ -226,7 +236,7 @@ EXAMPLES = (
 )
 
 
-def _is_shipped_corpus(articles: Any) -> bool:
+def _is_shipped_corpus(articles: list[ArticleSummary]) -> bool:
     """Whether the example questions, which are about the shipped corpus, would make sense."""
     return any(article.id == "costs-and-speed.md" for article in articles)
 
@@ -269,7 +279,7 @@ def models_pull(name: Annotated[str, typer.Argument(help="A name from `rag model
     with terminal.downloading(err) as progress:
         task = progress.add_task(name, total=spec.size)
 
-        def show(step: Any) -> None:
+        def show(step: PullProgress) -> None:
             progress.update(
                 task,
                 description=f"{name} · {step.source} {step.detail}".rstrip(" ·"),
@@ -300,9 +310,9 @@ def doctor(index: IndexOption = None, model: ModelOption = None, as_json: JsonOp
             checks.append(check)
             if not as_json:
                 mark = "[green]ok[/green]  " if check.ok else "[red]bad[/red] "
-                out.print(f"{mark} [bold]{check.name}[/bold] {terminal.escape(check.detail)}")
+                out.print(f"{mark} [bold]{check.name}[/bold] {escape(check.detail)}")
                 if check.mend:
-                    out.print(f"     mend: {terminal.escape(check.mend)}")
+                    out.print(f"     mend: {escape(check.mend)}")
     healthy = all(check.ok for check in checks)
     if as_json:
         print_json({"ok": healthy, "checks": [check.to_json() for check in checks]})
@@ -312,7 +322,7 @@ def doctor(index: IndexOption = None, model: ModelOption = None, as_json: JsonOp
 
 def fail(error: FootnoteError) -> NoReturn:
     """One line on stderr, and the exit code of the error's kind."""
-    err.print(f"[red]{terminal.escape(error.message)}[/red] {terminal.escape(error.hint)}".rstrip())
+    err.print(f"[red]{escape(error.message)}[/red] {escape(error.hint)}".rstrip())
     raise SystemExit(error.exit_code)
 
 

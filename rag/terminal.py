@@ -34,6 +34,16 @@ STAGES = {
     "checking": "Checking every sentence",
 }
 
+INDEX_STAGES = {
+    "waiting": "Waiting for another rag index",
+    "reading": "Reading files",
+    "embedding": "Embedding passages",
+    "storing": "Storing vectors",
+    "checking": "Checking the new index",
+    "switching": "Switching to the new index",
+    "cleaning": "Clearing the old index",
+}
+
 
 def show_stream(updates: Iterable[AnswerUpdate], *, out: Console, err: Console) -> Answer:
     """Draw an answer as it comes and print it, with its sources, when it is checked."""

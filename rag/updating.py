@@ -125,6 +125,7 @@ class _Update:
         self._progress = progress
         self._rebuild = rebuild
         self._draft: Draft | None = None
+        self._is_broken = False
         self._pointer: Pointer | None = None
         self._current: Catalogue | None = None
         try:
@@ -135,6 +136,7 @@ class _Update:
             if not rebuild:
                 raise
             self._pointer = None
+            self._is_broken = True
         self._roots = set(remembered_roots(self._index, self._current))
         files = self._current.files() if self._current else []
         self._known = {file.path: file for file in files}
@@ -206,6 +208,11 @@ class _Update:
     def _choose_roots(self, named: Sequence[Path]) -> list[Path]:
         """Adds the named roots, forgets those that were deleted, and says which to look at."""
         self._roots |= set(named)
+        if not self._roots and self._is_broken:
+            raise UsageError(
+                f"The index in {self._index} does not say any more what it was made of.",
+                hint="Name it: rag index --rebuild PATH",
+            )
         if not self._roots and self._current is None:
             self._roots = {shipped_corpus()}
         targets = self._roots if self._rebuild or not named else named

@@ -3,143 +3,40 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from rag.catalogue import Catalogue
 from rag.errors import IndexLocked, IndexUnavailable, UsageError
 from rag.generations import Place, read_pointer
 from rag.index import Index
-from rag.records import Article, Chunk
 from rag.settings import Settings
-from rag.updating import IndexProgress, IndexReport, sync
+from rag.updating import IndexProgress
 from tests.conftest import ROOT
-from tests.fakes import WordEmbedder
+from tests.library import TOPICS, CountingEmbedder, Library, Pristine, assert_whole, prose
 from tests.test_vectors import run_chroma_server
 
-TOPICS = ["telescope", "embargo", "glacier", "violin", "harbour", "tariff", "comet", "orchid"]
 
-
-class CountingEmbedder(WordEmbedder):
-    def __init__(self, name: str = "words") -> None:
-        self.name = name
-        self.embedded: list[str] = []
-
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        self.embedded += texts
-        return super().embed(texts)
-
-
-def prose(topic: str, *, paragraphs: int = 3) -> str:
-    facts = [f"Fact {n} about the {topic} is that it has {n * 7} parts." for n in range(20)]
-    return f"# The {topic}\n\n" + "\n\n".join(
-        " ".join(facts[n * 4 : n * 4 + 4]) for n in range(paragraphs)
-    )
-
-
-class Library:
-    """A folder of articles, and an index of it that counts what is embedded."""
-
-    def __init__(self, folder: Path, **settings: Any) -> None:
-        self.articles = folder / "articles"
-        self.articles.mkdir(parents=True, exist_ok=True)
-        self.settings = Settings(index=folder / "index", chunk_tokens=48, **settings)
-        self.embedder = CountingEmbedder()
-
-    def write(self, name: str, text: str) -> Path:
-        path = self.articles / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    def sync(self, *paths: Path, **options: Any) -> IndexReport:
-        self.embedder.embedded.clear()
-        return sync(self.settings, paths, embedder=self.embedder, **options)
-
-    def counts(self, *paths: Path, **options: Any) -> tuple[int, int, int, int, int]:
-        report = self.sync(*paths, **options)
-        return (
-            report.added,
-            report.changed,
-            report.unchanged,
-            report.removed,
-            len(report.failed),
-        )
-
-    def open(self) -> Index:
-        return Index.open(self.settings.index_directory, chroma_url=self.settings.chroma_url)
-
-    def contents(self) -> list[tuple[Article, list[Chunk]]]:
-        """Every article with its chunks, as the index has them."""
-        index = self.settings.index_directory
-        pointer = read_pointer(index)
-        assert pointer is not None
-        with closing(Catalogue(Place(index, pointer.name).catalogue)) as catalogue:
-            chunks = catalogue.chunks(catalogue.chunk_ids())
-            return [
-                (
-                    catalogue.article(summary.id),
-                    sorted(
-                        (c for c in chunks if c.article_id == summary.id), key=lambda c: c.start
-                    ),
-                )
-                for summary in catalogue.articles()
-            ]
-
-    def answers(self) -> list[Any]:
-        """What both searches find for each topic."""
-        index = self.open()
-        try:
-            return [
-                [
-                    [(name, round(score, 4)) for name, score in found]
-                    for found in (
-                        index.search_words(topic, limit=50),
-                        index.search_vectors(self.embedder.embed([topic])[0], limit=50),
-                    )
-                ]
-                for topic in TOPICS
-            ]
-        finally:
-            index.close()
-
-    def generations(self) -> list[str]:
-        return sorted(
-            path.name for path in (self.settings.index_directory / "generations").iterdir()
-        )
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Pristine:
+    return Pristine(tmp_path_factory.mktemp("library"))
 
 
 @pytest.fixture
-def library(tmp_path: Path) -> Library:
+def library(pristine: Pristine) -> Library:
+    """Three articles, indexed."""
+    return pristine.restore()
+
+
+def test_indexing_twice_changes_and_embeds_nothing(tmp_path: Path) -> None:
     library = Library(tmp_path)
     for topic in TOPICS[:3]:
         library.write(f"{topic}.md", prose(topic))
-    return library
-
-
-def assert_whole(library: Library) -> None:
-    """The laws of an index: offsets hold, and every chunk is found by its words and its vector."""
-    index = library.open()
-    for article, chunks in library.contents():
-        assert chunks
-        for chunk in chunks:
-            assert article.text[chunk.start : chunk.end] == chunk.text
-            assert chunk.id.startswith(article.id)
-            vector = library.embedder.embed([chunk.embedded_text])[0]
-            assert chunk.id in dict(index.search_vectors(vector, limit=3))
-            assert chunk.id in dict(index.search_words(chunk.text, limit=50))
-    index.close()
-
-
-def test_indexing_twice_changes_and_embeds_nothing(library: Library) -> None:
     first = library.sync(library.articles)
     assert (first.added, first.failed) == (3, ())
     assert len(library.embedder.embedded) == first.chunks > 3
@@ -155,123 +52,109 @@ def test_indexing_twice_changes_and_embeds_nothing(library: Library) -> None:
 
 def test_the_report_is_the_contract(library: Library) -> None:
     library.write("empty.md", "")
-    value = library.sync(library.articles).to_json()
+    value = library.sync().to_json()
     assert list(value) == [
-        "added", "changed", "unchanged", "removed", "failed", "chunks", "seconds",
-    ]  # fmt: skip
+        *("added", "changed", "unchanged", "removed", "failed", "chunks", "seconds")
+    ]
     assert [list(failure) for failure in value["failed"]] == [["path", "error"]]
     assert json.loads(json.dumps(value)) == value
 
 
-def test_an_edited_paragraph_costs_a_paragraph(library: Library) -> None:
-    library.sync(library.articles)
-    text = prose("embargo") + "\n\n" + "It ended in March of the next year. " * 4
-    library.write("embargo.md", text)
-    assert library.counts() == (0, 1, 2, 0, 0)
-    assert 0 < len(library.embedder.embedded) <= 2
+def test_each_kind_of_change_is_seen_and_only_new_text_is_embedded(library: Library) -> None:
+    ending = "It ended in March of the next year, when nobody expected it. " * 3
+    library.write("embargo.md", prose("embargo") + "\n\n" + ending)
+    (library.articles / "glacier.md").rename(library.articles / "deep ice.md")
+    (library.articles / "telescope.md").unlink()
+    library.write("sub/violin.txt", prose("violin", paragraphs=1))
+    assert library.counts() == (2, 1, 0, 2, 0)
+    embedded = " ".join(library.embedder.embedded)
+    assert "March" in embedded and "violin" in embedded
+    assert "glacier" not in embedded
+    assert embedded.count("embargo") < prose("embargo").count("embargo")
+    assert [article.id for article, _ in library.contents()] == [
+        *("deep ice.md", "embargo.md", "sub/violin.txt")
+    ]
+    assert library.open().search_words("telescope", limit=5) == []
     assert_whole(library)
 
 
-def test_what_is_gone_is_found_no_more(library: Library) -> None:
-    library.sync(library.articles)
-    (library.articles / "glacier.md").unlink()
-    assert library.counts() == (0, 0, 2, 1, 0)
-    index = library.open()
-    assert index.search_words("glacier", limit=5) == []
-    assert [article.id for article in index.articles()] == ["embargo.md", "telescope.md"]
-    with pytest.raises(IndexUnavailable, match=r"glacier\.md"):
-        index.article("glacier.md")
-    assert_whole(library)
-
-
-def test_a_renamed_file_is_embedded_no_more(library: Library) -> None:
-    library.sync(library.articles)
-    (library.articles / "glacier.md").rename(library.articles / "ice.md")
-    assert library.counts() == (1, 0, 2, 1, 0)
-    assert library.embedder.embedded == []
-    assert {article.id for article, _ in library.contents()} == {
-        "embargo.md", "ice.md", "telescope.md",
-    }  # fmt: skip
-
-
-def test_one_bad_file_does_not_hinder_the_others(library: Library) -> None:
-    bad = library.write("bad.md", "")
-    report = library.sync(library.articles)
-    assert report.added == 3
-    assert [failure.path for failure in report.failed] == [str(bad)]
-    assert_whole(library)
-
-
-def test_a_file_that_turns_bad_keeps_what_it_held(library: Library) -> None:
-    library.sync(library.articles)
-    before = library.contents()
+def test_one_bad_file_does_not_hinder_the_others_nor_lose_what_it_held(library: Library) -> None:
+    before = dict(library.contents())
     library.write("glacier.md", "")
-    assert library.counts() == (0, 0, 2, 0, 1)
-    assert library.contents() == before
+    bad = library.write("bad.md", "")
+    library.write("violin.md", prose("violin"))
+    report = library.sync()
+    assert (report.added, report.changed, report.unchanged, report.removed) == (1, 0, 2, 0)
+    assert [failure.path for failure in report.failed] == [
+        str(bad),
+        str(library.articles / "glacier.md"),
+    ]
+    assert before.items() <= dict(library.contents()).items()
+    assert_whole(library)
 
 
-def test_a_name_that_cannot_be_written_down_is_one_failure(library: Library) -> None:
+def test_a_name_that_is_not_unicode_is_one_failure(library: Library) -> None:
     try:
         Path(os.fsdecode(os.fsencode(library.articles) + b"/\xff.md")).write_text(prose("orchid"))
     except OSError:
         pytest.skip("this file system takes Unicode names only")
-    report = library.sync(library.articles)
-    assert report.added == 3
+    report = library.sync()
+    assert report.unchanged == 3
     assert "\\udcff.md" in report.failed[0].path
 
 
-def test_roots_are_remembered_and_refreshed_one_by_one(library: Library, tmp_path: Path) -> None:
-    other = tmp_path / "other"
+def test_naming_a_root_refreshes_that_one_and_no_name_refreshes_all(library: Library) -> None:
+    other = library.articles.parent / "other"
     other.mkdir()
     (other / "violin.txt").write_text(prose("violin"))
-    library.sync(library.articles)
+    (library.articles / "glacier.md").unlink()
     assert library.counts(other) == (1, 0, 0, 0, 0)
     (other / "violin.txt").write_text(prose("violin", paragraphs=4))
-    (library.articles / "glacier.md").unlink()
-    assert library.counts(other) == (0, 1, 0, 0, 0)
-    assert library.counts() == (0, 0, 3, 1, 0)
+    assert library.counts() == (0, 1, 2, 1, 0)
 
 
-def test_a_path_that_never_was_changes_nothing(library: Library, tmp_path: Path) -> None:
+def test_a_path_that_never_was_changes_nothing(tmp_path: Path) -> None:
+    library = Library(tmp_path)
     with pytest.raises(UsageError, match="typo") as caught:
         library.sync(library.articles, tmp_path / "typo")
     assert caught.value.exit_code == 2
     assert not library.settings.index_directory.exists()
 
 
-def test_naming_a_deleted_root_forgets_it(library: Library, tmp_path: Path) -> None:
-    violin = tmp_path / "violin.md"
+def test_a_root_that_is_away_keeps_its_articles_until_it_is_named(library: Library) -> None:
+    violin = library.articles.parent / "violin.md"
     violin.write_text(prose("violin"))
-    library.sync(library.articles, violin)
-    library.articles.rename(tmp_path / "away")
+    library.sync(violin)
+    library.articles.rename(library.articles.parent / "away")
     report = library.sync()
-    assert (report.removed, [failure.path for failure in report.failed]) == (
-        0,
-        [str(library.articles)],
-    )
+    assert report.removed == 0
+    assert [failure.path for failure in report.failed] == [str(library.articles)]
     assert library.counts(library.articles) == (0, 0, 0, 3, 0)
     assert library.counts() == (0, 0, 1, 0, 0)
     violin.unlink()
     assert library.counts() == (0, 0, 0, 1, 0)
+    assert library.counts() == (0, 0, 0, 0, 0)
 
 
-def test_a_file_in_two_roots_is_indexed_once(library: Library) -> None:
+def test_a_file_in_two_roots_is_indexed_once(tmp_path: Path) -> None:
+    library = Library(tmp_path)
     deep = library.write("deep/violin.md", prose("violin"))
     assert library.counts(deep) == (1, 0, 0, 0, 0)
     assert [article.id for article, _ in library.contents()] == ["violin.md"]
-    assert library.counts(library.articles) == (3, 0, 1, 0, 0)
-    assert "deep/violin.md" in {article.id for article, _ in library.contents()}
-    assert len(library.contents()) == 4
+    library.write("comet.md", prose("comet"))
+    assert library.counts(library.articles) == (1, 0, 1, 0, 0)
+    assert [article.id for article, _ in library.contents()] == ["comet.md", "deep/violin.md"]
     assert_whole(library)
 
 
-def test_a_named_file_that_is_no_article_is_no_root(library: Library, tmp_path: Path) -> None:
-    picture = tmp_path / "picture.png"
+def test_a_named_file_that_is_no_article_is_no_root(library: Library) -> None:
+    picture = library.articles.parent / "picture.png"
     picture.write_bytes(b"\x89PNG")
     assert library.counts(picture) == (0, 0, 0, 0, 1)
-    assert read_pointer(library.settings.index_directory) is None
-    assert library.counts(library.articles, picture) == (3, 0, 0, 0, 1)
     assert library.counts() == (0, 0, 3, 0, 0)
+    shutil.rmtree(library.settings.index_directory)
+    assert library.counts(picture) == (0, 0, 0, 0, 1)
+    assert read_pointer(library.settings.index_directory) is None
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -302,15 +185,12 @@ def test_steps_in_any_order_give_the_index_made_at_once(tmp_path: Path, seed: in
 
 
 def test_other_settings_split_and_embed_again(library: Library) -> None:
-    chunks = library.sync(library.articles).chunks
+    chunks = library.sync().chunks
     library.settings = library.settings.model_copy(update={"chunk_tokens": 32})
-    assert library.counts() == (0, 0, 3, 0, 0)
-    assert_whole(library)
-    report = library.sync()
-    assert report.chunks > chunks and library.embedder.embedded == []
     library.embedder = CountingEmbedder("other words")
-    library.sync()
-    assert len(library.embedder.embedded) == report.chunks
+    report = library.sync()
+    assert (report.changed, report.unchanged) == (0, 3)
+    assert len(library.embedder.embedded) == report.chunks > chunks
     assert_whole(library)
     directory = library.settings.index_directory
     Index.open(directory, embedder_name="other words").close()
@@ -318,34 +198,41 @@ def test_other_settings_split_and_embed_again(library: Library) -> None:
         Index.open(directory, embedder_name="words")
 
 
-def test_a_rebuild_reads_all_and_embeds_nothing(library: Library) -> None:
-    library.sync(library.articles)
-    before = library.contents()
+def test_a_rebuild_makes_the_same_index_and_embeds_nothing(library: Library) -> None:
+    before, answers = library.contents(), library.answers()
     assert library.counts(rebuild=True) == (0, 0, 3, 0, 0)
     assert library.embedder.embedded == []
     assert library.contents() == before
-    assert_whole(library)
+    assert library.answers() == answers
 
 
-@pytest.mark.parametrize("damaged", ["catalogue", "pointer"])
-def test_a_rebuild_mends_an_index_that_cannot_be_read(library: Library, damaged: str) -> None:
-    library.sync(library.articles)
+def test_a_rebuild_mends_an_index_that_cannot_be_read(library: Library) -> None:
     library.write("orchid.md", prose("orchid"))
     library.sync()
     before = library.contents()
     index = library.settings.index_directory
+
+    def spoil_and_rebuild(path: Path) -> None:
+        path.write_bytes(b"garbage" * 1000)
+        for attempt in (library.open, library.sync):
+            with pytest.raises(IndexUnavailable, match="rag index --rebuild"):
+                attempt()
+        assert library.counts(rebuild=True) == (4, 0, 0, 0, 0)
+        assert library.contents() == before
+        assert_whole(library)
+
     pointer = read_pointer(index)
     assert pointer is not None
-    broken = (
-        Place(index, pointer.name).catalogue if damaged == "catalogue" else index / "current.json"
-    )
-    broken.write_bytes(b"garbage" * 1000)
-    for attempt in (library.open, library.sync):
-        with pytest.raises(IndexUnavailable, match="rag index --rebuild"):
-            attempt()
-    assert library.counts(rebuild=True) == (4, 0, 0, 0, 0)
-    assert library.contents() == before
-    assert_whole(library)
+    spoil_and_rebuild(Place(index, pointer.name).catalogue)
+    spoil_and_rebuild(index / "current.json")
+
+
+def test_a_rebuild_that_cannot_know_of_what_asks(library: Library) -> None:
+    for catalogue in library.settings.index_directory.rglob("catalogue.sqlite"):
+        catalogue.write_bytes(b"garbage" * 1000)
+    with pytest.raises(UsageError, match="rag index --rebuild PATH"):
+        library.sync(rebuild=True)
+    assert library.counts(library.articles, rebuild=True) == (3, 0, 0, 0, 0)
 
 
 KILLED_SYNC = """
@@ -379,41 +266,40 @@ def run_child(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize(
-    ("stage", "count"),
-    [
-        ("reading", 2),
-        ("embedding", 2),
-        ("storing", 1),
-        ("checking", 1),
-        ("switching", 1),
-        ("cleaning", 1),
-    ],
-)
-def test_a_writer_killed_at_any_stage_loses_nothing(
-    library: Library, tmp_path: Path, stage: str, count: int
-) -> None:
-    library.sync(library.articles)
+def test_writers_killed_at_every_stage_lose_nothing(library: Library, tmp_path: Path) -> None:
     before, answers = library.contents(), library.answers()
     for topic in TOPICS[2:]:
         library.write(f"{topic}.md", prose(topic, paragraphs=5))
-    arguments = [str(library.settings.index_directory), str(library.articles), stage, count]
-    killed = run_child(KILLED_SYNC, json.dumps(arguments))
-    assert killed.returncode == 9, killed.stderr
-    if stage != "cleaning":
+    index = library.settings.index_directory
+    for stage, count in [
+        *(("reading", 2), ("embedding", 2), ("storing", 1), ("checking", 1), ("switching", 1))
+    ]:
+        arguments = json.dumps([str(index), str(library.articles), stage, count])
+        killed = run_child(KILLED_SYNC, arguments)
+        assert killed.returncode == 9, killed.stderr
         assert library.contents() == before
         assert library.answers() == answers
-    library.sync()
-    if stage not in {"reading", "embedding"}:
-        assert library.embedder.embedded == []
-    clean = Library(tmp_path)
+    killed = run_child(KILLED_SYNC, json.dumps([str(index), str(library.articles), "cleaning", 1]))
+    assert killed.returncode == 9, killed.stderr
+    assert library.counts() == (0, 0, len(TOPICS), 0, 0)
+    assert library.embedder.embedded == []
+    assert len(library.generations()) == 2
+    clean = Library(library.articles.parent)
     clean.settings = Settings(index=tmp_path / "clean", chunk_tokens=48)
     clean.sync(library.articles)
     assert library.contents() == clean.contents()
     assert library.answers() == clean.answers()
-    library.write("orchid.md", prose("orchid", paragraphs=1))
-    library.sync()
-    assert len(library.generations()) == 2
+
+
+def test_what_a_killed_writer_embedded_is_not_embedded_again(library: Library) -> None:
+    for topic in TOPICS:
+        library.write(f"{topic}.md", prose(topic, paragraphs=5) * 2)
+    index = library.settings.index_directory
+    killed = run_child(KILLED_SYNC, json.dumps([str(index), str(library.articles), "storing", 1]))
+    assert killed.returncode == 9, killed.stderr
+    assert library.sync().added == 5
+    assert library.embedder.embedded == []
+    assert_whole(library)
 
 
 FULL_DISK = """
@@ -433,22 +319,19 @@ except IndexUnavailable as error:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no limits of file size")
-@pytest.mark.parametrize("largest_file", [10_000, 200_000])
-def test_when_the_disk_takes_no_more_the_old_index_stays(
-    library: Library, largest_file: int
-) -> None:
-    library.sync(library.articles)
+def test_when_the_disk_takes_no_more_the_old_index_stays(library: Library) -> None:
     before, answers = library.contents(), library.answers()
     for topic in TOPICS:
         library.write(f"{topic}.md", prose(topic, paragraphs=5) * 3)
-    run = run_child(
-        FULL_DISK, str(library.settings.index_directory), str(library.articles), str(largest_file)
-    )
-    assert run.returncode == 0, run.stderr
-    assert len(run.stdout.splitlines()) == 1
-    assert library.contents() == before
-    assert library.answers() == answers
-    assert library.sync().chunks > 0
+    for largest_file in ("10000", "200000"):
+        run = run_child(
+            FULL_DISK, str(library.settings.index_directory), str(library.articles), largest_file
+        )
+        assert run.returncode == 0, run.stderr
+        assert len(run.stdout.splitlines()) == 1
+        assert library.contents() == before
+        assert library.answers() == answers
+    assert library.sync().added == 5
     assert_whole(library)
 
 
@@ -488,7 +371,8 @@ def test_a_writer_waits_for_another_and_then_goes_on(
             holder.kill()
 
     stages: list[str] = []
-    assert library.sync(library.articles, progress=release).added == 3
+    library.write("violin.md", prose("violin"))
+    assert library.sync(progress=release).added == 1
     assert stages.index("waiting") < stages.index("reading")
 
 
@@ -502,18 +386,14 @@ def test_a_writer_that_waits_too_long_says_for_whom(
 
 @pytest.mark.slow
 def test_a_chroma_server_gives_the_same_answers(library: Library, tmp_path: Path) -> None:
-    library.sync(library.articles)
     answers = library.answers()
-    with closing(run_chroma_server(tmp_path / "server")) as addresses:  # type: ignore[type-var]
+    with closing(run_chroma_server(tmp_path)) as addresses:
         library.settings = library.settings.model_copy(update={"chroma_url": next(addresses)})
-        assert library.answers() == answers  # made on the server by the first who opens it
+        assert library.answers() == answers  # put on the server by the first who opens the index
         assert library.counts() == (0, 0, 3, 0, 0)
-        library.write("orchid.md", prose("orchid"))
-        assert library.counts() == (1, 0, 3, 0, 0)
-        assert len(library.embedder.embedded) < 5
-        assert_whole(library)
-        library.write("orchid.md", prose("violin"))
-        library.sync()
-        assert_whole(library)
+        for topic in ("orchid", "violin"):
+            library.write("new.md", prose(topic))
+            library.sync()
+            assert_whole(library)
     library.settings = library.settings.model_copy(update={"chroma_url": None})
     assert_whole(library)

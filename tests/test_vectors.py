@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -177,7 +177,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield from run_chroma_server(tmp_path_factory.mktemp("server"))
 
 
-def run_chroma_server(folder: Path) -> Iterator[str]:
+def run_chroma_server(folder: Path) -> Generator[str, None, None]:
     """The address of a real Chroma server, for as long as the generator is open."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
