@@ -43,7 +43,7 @@ install: $(INSTALLED) ## Set up the environment; the command is then .venv/bin/r
 chat: $(INSTALLED) ## Set up everything, index the articles, and open the chat
 	@$(RAG) models pull $(EMBEDDING_MODEL)
 	@$(RAG) models pull $(CHAT_MODEL)
-	@$(MAKE) --no-print-directory $(TESTED) MODEL=$(CHAT_MODEL)
+	@$(MAKE) -s --no-print-directory $(TESTED) MODEL=$(CHAT_MODEL)
 	@echo '==> Indexing the articles: half a minute the first time'
 	@$(RAG) index
 	@$(RAG) chat
@@ -52,18 +52,18 @@ test: $(INSTALLED) ## Set up everything and run all tests
 	@$(RAG) models pull $(EMBEDDING_MODEL)
 	@$(RAG) models pull $(CHAT_MODEL)
 	@$(RAG) models pull $(TEST_MODEL)
-	@$(MAKE) --no-print-directory $(TESTED) MODEL=$(TEST_MODEL)
+	@$(MAKE) -s --no-print-directory $(TESTED) MODEL=$(TEST_MODEL)
 	@$(BIN)/python -m pytest
 
 check: $(INSTALLED_DEV) ## Check style and types, then run all tests
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m mypy
-	@$(MAKE) --no-print-directory test
+	@$(MAKE) -s --no-print-directory test
 
 engine: $(INSTALLED) ## Compile llama-cpp-python again, for this processor
 	@rm -f $(VENV)/.engine-tested-*
-	@$(MAKE) --no-print-directory compile-engine ENGINE_OPTIONS='--force-reinstall --no-cache-dir'
+	@$(MAKE) -s --no-print-directory compile-engine ENGINE_OPTIONS='--force-reinstall --no-cache-dir'
 
 constraints: $(INSTALLED_DEV) ## Pin what is installed in constraints.txt
 	@$(PIP) freeze --all --exclude pip --exclude-editable > $(VENV)/freeze.txt
@@ -81,7 +81,7 @@ $(INSTALLED):
 	@if test -x $(BIN)/python; then $(BIN)/python -I rag/preflight.py machine; \
 	else $(PYTHON) -I rag/preflight.py machine && $(PYTHON) -m venv $(VENV); fi
 	@$(BIN)/python -I rag/preflight.py package-index
-	@$(MAKE) --no-print-directory torch compile-engine
+	@$(MAKE) -s --no-print-directory torch compile-engine
 	@echo '==> Installing the other packages: 2 to 4 minutes the first time, about 500 MB'
 	@$(PIP) install --constraint constraints.txt --editable '.[test]'
 	@rm -f $(VENV)/.installed-* $(VENV)/.engine-tested-*

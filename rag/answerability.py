@@ -3,8 +3,8 @@
 A language model asked plainly answers whatever passages it is given. So several signals, none
 good enough alone, are weighed by a logistic model: whether the language model itself says Yes
 or No when asked (its log-odds, read from one token), how near the question is to the nearest
-piece of evidence, and how many of the question's own words, names and numbers the passages hold. The
-weights stand in `answerability.json` with the figures that justify them; `python -m
+piece of evidence, and how many of the question's own words, names and numbers the passages
+hold. The weights stand in `answerability.json` with the figures that justify them; `python -m
 eval.calibrate` learns them again.
 """
 
@@ -80,7 +80,9 @@ def measure(evidence: EvidenceSet, read: Sequence[Evidence]) -> Signals:
     """The signals that need no language model; `read` is what it would be given to read."""
     question = evidence.question
     asked = content_words(question)
-    text = "\n".join(f"{piece.chunk.title}\n{piece.chunk.heading}\n{piece.reading}" for piece in read)
+    text = "\n".join(
+        f"{piece.chunk.title}\n{piece.chunk.heading}\n{piece.reading}" for piece in read
+    )
     return Signals(
         log_odds=None,
         cosine=max(evidence.cosines, default=0.0),
@@ -90,7 +92,9 @@ def measure(evidence: EvidenceSet, read: Sequence[Evidence]) -> Signals:
     )
 
 
-def ask_model(signals: Signals, *, read: Sequence[Evidence], question: str, model: BaseChatModel) -> Signals:
+def ask_model(
+    signals: Signals, *, read: Sequence[Evidence], question: str, model: BaseChatModel
+) -> Signals:
     """The signals with the model's log P(Yes) - log P(No); as they were if it reports none."""
     asking = model.bind(max_tokens=1, logprobs=True, top_logprobs=TOP_LOGPROBS)
     try:

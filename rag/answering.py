@@ -80,7 +80,7 @@ def stream_answer(
     """Yield updates as the answer comes; the last one carries the `Answer`."""
 
     def finish(
-        findings: Sequence[Finding], reason: str | None, notes: Sequence[Verdict] = ()
+        findings: Sequence[Finding], reason: str | None, gate: Verdict | None = None
     ) -> AnswerUpdate:
         sentences, citations = cite(findings)
         answer = Answer(
@@ -92,7 +92,8 @@ def stream_answer(
             reason=None if sentences else reason,
             timings=stopwatch.timings(),
             model=model_name,
-            trace=(*notes, *(Verdict(f.text, f.kept, f.support, f.why) for f in findings)),
+            gate=gate,
+            trace=tuple(Verdict(f.text, f.kept, f.support, f.why) for f in findings),
         )
         return AnswerUpdate(stage="done", answer=answer)
 
@@ -102,14 +103,14 @@ def stream_answer(
     yield AnswerUpdate(stage="reading")
     evidence = EvidenceSet(query.standalone, hits, embedder=embedder)
     read = evidence.select(settings.reading_tokens, count_tokens=embedder.count_tokens)
-    notes: tuple[Verdict, ...] = ()
+    gate = None
     if settings.gate:
         probability, threshold = answerable_probability(evidence, read, model=model)
         answerable = probability >= threshold
         why = f"{probability:.0%} likely; answered from {threshold:.0%}"
-        notes = (Verdict("Do the passages hold the answer?", answerable, probability, why),)
+        gate = Verdict("Do the passages hold the answer?", answerable, probability, why)
         if not answerable:
-            yield finish((), looked_at(query, hits), notes)
+            yield finish((), looked_at(query, hits), gate)
             return
     draft = ""
     for chunk in model.bind(max_tokens=settings.answer_tokens).stream(
@@ -127,7 +128,7 @@ def stream_answer(
     yield AnswerUpdate(stage="checking", draft=draft)
     judge = check if settings.verify else nearest
     findings = [judge(sentence, evidence) for sentence in draft_sentences(draft)]
-    yield finish(findings, f"{looked_at(query, hits)} Nothing drafted from them held.", notes)
+    yield finish(findings, f"{looked_at(query, hits)} Nothing drafted from them held.", gate)
 
 
 def answerable_probability(

@@ -88,8 +88,8 @@ def index_command(
 
     Unchanged articles cost nothing. A file that cannot be read is reported; the rest goes on.
     """
-    from rag.updating import sync
     from rag.pipeline import open_embedder
+    from rag.updating import sync
 
     settings = load_settings(index=index)
     embedder = open_embedder(settings)
@@ -114,8 +114,7 @@ def index_command(
             f"({settings.index_directory})"
         )
         for failure in report.failed:
-            err.print(f"[red]Not indexed:[/red] {escape(failure.path)}: "
-                      f"{escape(failure.error)}")
+            err.print(f"[red]Not indexed:[/red] {escape(failure.path)}: {escape(failure.error)}")
     if report.failed:
         raise typer.Exit(1)
 
@@ -177,7 +176,8 @@ def ask(
         read_input(question or "")
         assistant = open_assistant(settings)
     if as_json:
-        answer = assistant.invoke(question or "")
+        with terminal.waiting("Answering", err=err):
+            answer = assistant.invoke(question or "")
         print_json(answer.to_json())
     else:
         answer = terminal.show_stream(assistant.stream(question or ""), out=out, err=err)
@@ -265,11 +265,15 @@ def models_list(as_json: JsonOption = False) -> None:
         here = "[green]yes[/green]" if row["present"] else "no"
         table.add_row(row["name"], readable_bytes(row["bytes"]), row["licence"], here)
     out.print(table)
-    out.print(f"[dim]In {settings.models_directory}; any other instruct model: --model FILE.gguf[/dim]")
+    out.print(
+        f"[dim]In {settings.models_directory}; any other instruct model: --model FILE.gguf[/dim]"
+    )
 
 
 @models_app.command("pull", epilog="Example: rag models pull qwen2.5-coder-1.5b-instruct")
-def models_pull(name: Annotated[str, typer.Argument(help="A name from `rag models list`.")]) -> None:
+def models_pull(
+    name: Annotated[str, typer.Argument(help="A name from `rag models list`.")],
+) -> None:
     """Fetch a model, verify every byte, and keep it for offline use. Resumes where it stopped."""
     from rag.downloads import pull
     from rag.models import lookup
@@ -292,7 +296,9 @@ def models_pull(name: Annotated[str, typer.Argument(help="A name from `rag model
 
 
 @models_app.command("path", epilog="Example: rag models path all-MiniLM-L6-v2")
-def models_path(name: Annotated[str, typer.Argument(help="A name from `rag models list`.")]) -> None:
+def models_path(
+    name: Annotated[str, typer.Argument(help="A name from `rag models list`.")],
+) -> None:
     """Print where a model's file is; exit 1 if it is not here."""
     from rag.models import find
 
@@ -300,7 +306,9 @@ def models_path(name: Annotated[str, typer.Argument(help="A name from `rag model
 
 
 @app.command(epilog="Example: rag doctor --json")
-def doctor(index: IndexOption = None, model: ModelOption = None, as_json: JsonOption = False) -> None:
+def doctor(
+    index: IndexOption = None, model: ModelOption = None, as_json: JsonOption = False
+) -> None:
     """Check the engine, the models, the index and offline readiness, and say how to mend each."""
     from rag.doctor import examine
 

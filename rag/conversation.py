@@ -46,9 +46,7 @@ def leans_on_history(question: str) -> bool:
     return REFERRING_WORD.search(question) is not None and len(content_words(question)) <= 6
 
 
-def resolve(
-    question: str, history: Sequence[tuple[str, str]], *, model: BaseChatModel
-) -> Query:
+def resolve(question: str, history: Sequence[tuple[str, str]], *, model: BaseChatModel) -> Query:
     """The question, and the same question with what it refers to written out.
 
     `history` holds (role, text) pairs, oldest first. The model is asked only where the

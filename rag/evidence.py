@@ -96,9 +96,7 @@ def _pieces(hit: Hit) -> Iterator[Evidence]:
                 yield _evidence(hit, start + item, end, context=context, group=group)
 
 
-def _cells(
-    hit: Hit, start: int, row: str, *, header: str, group: int
-) -> Iterator[Evidence]:
+def _cells(hit: Hit, start: int, row: str, *, header: str, group: int) -> Iterator[Evidence]:
     """The cells of a table row after the first, which names the row."""
     names = [name.strip() for name in header.strip().strip("|").split("|")]
     position = 0
@@ -116,9 +114,7 @@ def _cells(
             continue
         of = f" of {names[column]}" if column < len(names) and names[column] else ""
         if content_words(text) or any(letter.isdigit() for letter in text):
-            yield _evidence(
-                hit, begin, begin + len(text), context=f"{label}{of}:", group=group
-            )
+            yield _evidence(hit, begin, begin + len(text), context=f"{label}{of}:", group=group)
 
 
 def _evidence(hit: Hit, start: int, end: int, *, context: str, group: int) -> Evidence:
@@ -192,9 +188,7 @@ class EvidenceSet:
         groups: dict[tuple[str, int], list[int]] = {}
         for number, piece in enumerate(self.pieces):
             groups.setdefault(piece.group, []).append(number)
-        ranked = sorted(
-            groups.values(), key=lambda members: -max(self.scores[i] for i in members)
-        )
+        ranked = sorted(groups.values(), key=lambda members: -max(self.scores[i] for i in members))
         chosen: set[int] = set()
         for members in ranked:
             for i in sorted(members, key=lambda i: -self.scores[i]):
@@ -202,5 +196,7 @@ class EvidenceSet:
                 if cost <= budget or not chosen:
                     budget -= cost
                     chosen.add(i)
-        order = sorted(chosen, key=lambda i: (self.pieces[i].chunk.article_id, self.pieces[i].start))
+        order = sorted(
+            chosen, key=lambda i: (self.pieces[i].chunk.article_id, self.pieces[i].start)
+        )
         return [self.pieces[i] for i in order]

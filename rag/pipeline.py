@@ -141,5 +141,3 @@ def open_assistant(settings: Settings) -> Assistant:
         settings=settings,
         model_name=Path(settings.model).name,
     )
-
-

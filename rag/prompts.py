@@ -37,17 +37,17 @@ def facts_text(question: str, read: Sequence[Evidence]) -> str:
 
 
 def answerable_messages(question: str, read: Sequence[Evidence]) -> list[BaseMessage]:
-    """Asks for Yes or No: does this evidence hold the answer?"""
+    """Ask for Yes or No: whether this evidence holds the answer."""
     return _messages(facts_text(question, read) + ANSWERABLE)
 
 
 def answer_messages(question: str, read: Sequence[Evidence]) -> list[BaseMessage]:
-    """Asks for the answer, in a sentence or two, from this evidence."""
+    """Ask for the answer, in a sentence or two, from this evidence."""
     return _messages(facts_text(question, read) + ANSWER)
 
 
 def standalone_messages(question: str, history: Sequence[tuple[str, str]]) -> list[BaseMessage]:
-    """Asks for a follow-up question with what it refers to written out.
+    """Ask for a follow-up question with what it refers to written out.
 
     `history` holds (role, text) pairs, oldest first.
     """

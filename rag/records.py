@@ -139,7 +139,7 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Why one drafted sentence was kept or withdrawn, for a reader who wants to understand."""
+    """Why a drafted sentence was kept or withdrawn, or a question answered or not."""
 
     text: str
     kept: bool
@@ -152,7 +152,8 @@ class Answer:
     """What Footnote says to one question, with the words that back it.
 
     An abstention has one sentence, the fixed refusal, without citations; `reason` then says
-    what was looked at. `trace` lists every drafted sentence with its verdict.
+    what was looked at. `gate` says whether the passages were thought to hold the answer, and
+    `trace` lists every drafted sentence with its verdict.
     """
 
     question: str
@@ -163,6 +164,7 @@ class Answer:
     reason: str | None
     timings: Timings
     model: str
+    gate: Verdict | None = None
     trace: tuple[Verdict, ...] = ()
 
     @property

@@ -55,7 +55,9 @@ class Settings(BaseSettings):
     chroma_url: str | None = Field(None, description="A Chroma server to use, http://host:port.")
 
     # Splitting.
-    chunk_tokens: int = Field(160, ge=32, le=254, description="The longest chunk, heading included.")
+    chunk_tokens: int = Field(
+        160, ge=32, le=254, description="The longest chunk, heading included."
+    )
 
     # Retrieval, each stage with its own switch so that it can be measured.
     passages: int = Field(15, ge=1, le=50, description="Passages that evidence is taken from.")

@@ -88,9 +88,9 @@ def show_answer(answer: Answer, *, out: Console) -> None:
 
 
 def show_trace(answer: Answer, *, err: Console) -> None:
-    """Print why each drafted sentence was kept or withdrawn."""
-    for verdict in answer.trace:
-        mark = "[green]kept[/green]" if verdict.kept else "[red]no[/red]"
+    """Print why the question was answered or not, and each drafted sentence kept or withdrawn."""
+    for verdict in (*([answer.gate] if answer.gate else []), *answer.trace):
+        mark = "[green]yes[/green]" if verdict.kept else "[red]no[/red] "
         err.print(f"{mark} {verdict.support:.2f} {escape(verdict.text)}")
         err.print(f"     [dim]{escape(verdict.why)}[/dim]")
 

@@ -32,6 +32,7 @@ def run_rag(*arguments: str | Path, **options: object) -> subprocess.CompletedPr
         capture_output=True,
         text=True,
         timeout=280,
+        check=False,
         cwd=options.pop("cwd", ROOT),  # type: ignore[call-overload]
         **options,
     )

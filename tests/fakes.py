@@ -11,6 +11,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from numpy.typing import NDArray
+from pydantic import Field
 
 from rag.terms import content_words
 
@@ -41,7 +42,7 @@ class ScriptedChat(BaseChatModel):
 
     reply: Callable[[str], str]
     log_odds: float | None = 3.0
-    prompts: list[str] = []
+    prompts: list[str] = Field(default_factory=list)
 
     @property
     def _llm_type(self) -> str:

@@ -22,7 +22,9 @@ def answer(question: str) -> Answer:
 def test_answers_stand_in_the_order_of_the_questions(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     seen: list[tuple[int, int]] = []
-    answer_all(QUESTIONS, out, answer=answer, progress=lambda done, total: seen.append((done, total)))
+    answer_all(
+        QUESTIONS, out, answer=answer, progress=lambda done, total: seen.append((done, total))
+    )
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     assert [(line["id"], line["question"]) for line in lines] == [
         ("a", "One?"),

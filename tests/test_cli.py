@@ -139,9 +139,7 @@ def test_a_batch_writes_one_answer_a_line_and_goes_on(tmp_path: Path, small_inde
 @pytest.mark.models
 def test_the_default_model_answers_with_a_quote_and_abstains(small_index: Path) -> None:
     need_model("qwen2.5-coder-1.5b-instruct")
-    run = run_rag(
-        "ask", "Who opened the Larkspur Observatory?", "--index", small_index, "--json"
-    )
+    run = run_rag("ask", "Who opened the Larkspur Observatory?", "--index", small_index, "--json")
     answer = json.loads(run.stdout)
     assert not answer["abstained"]
     assert "Edith Marlowe" in answer["answer"]
@@ -152,9 +150,7 @@ def test_the_default_model_answers_with_a_quote_and_abstains(small_index: Path) 
 
 @pytest.mark.models
 def test_doctor_says_how_to_mend(tmp_path: Path, small_index: Path) -> None:
-    run = run_rag(
-        "doctor", "--json", "--index", small_index, "--model", "smollm2-135m-instruct"
-    )
+    run = run_rag("doctor", "--json", "--index", small_index, "--model", "smollm2-135m-instruct")
     value = json.loads(run.stdout)
     assert {"python", "engine", "index", "offline"} <= {check["name"] for check in value["checks"]}
     missing = run_rag("doctor", "--json", "--index", tmp_path / "none")

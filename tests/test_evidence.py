@@ -94,5 +94,7 @@ def test_what_answers_is_read_first() -> None:
 
 
 def test_one_place_is_one_piece_however_often_it_was_retrieved() -> None:
-    again: list[Evidence] = list(evidence_of([hit("It costs much."), hit("It costs much.", rank=2)]))
+    again: list[Evidence] = list(
+        evidence_of([hit("It costs much."), hit("It costs much.", rank=2)])
+    )
     assert len(again) == 1

@@ -38,8 +38,9 @@ def test_telemetry_is_off_before_any_library_is_imported() -> None:
 PROBE = """
 import json, sys
 attempts = []
+HERE = (None, "127.0.0.1", "localhost", "::1")
 def hook(event, arguments):
-    if event == "socket.getaddrinfo" and arguments[0] not in (None, "127.0.0.1", "localhost", "::1"):
+    if event == "socket.getaddrinfo" and arguments[0] not in HERE:
         attempts.append([event, str(arguments[0])])
     if event in ("socket.connect", "socket.sendto"):
         address = arguments[1]
@@ -63,7 +64,8 @@ chat = Chat(lambda: assistant, corpus_note="1 article")
 conversation = Conversation()
 chat.ask("Who opened the observatory?", conversation)
 pages = list(chat.answer(conversation))
-print(json.dumps({"added": report.added, "said": answer.text, "page": pages[-1], "attempts": attempts}))
+result = {"added": report.added, "said": answer.text, "page": pages[-1]}
+print(json.dumps({**result, "attempts": attempts}))
 """
 
 
@@ -97,7 +99,7 @@ def test_index_ask_and_chat_work_and_reach_for_nothing(tmp_path: Path) -> None:
 
 
 def test_the_probe_would_notice(tmp_path: Path) -> None:
-    hook = PROBE.split("from pathlib")[0]
+    hook = PROBE.split("from pathlib", maxsplit=1)[0]
     code = hook + (
         "import socket\n"
         "try:\n    socket.create_connection(('example.invalid', 80), timeout=1)\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -144,8 +145,12 @@ def test_the_draft_streams_before_the_answer() -> None:
     assert stages[-1] == "done"
     drafts = [update.draft for update in updates if update.stage == "writing"]
     assert len(drafts) > 1
-    assert all(later.startswith(earlier) for earlier, later in zip(drafts, drafts[1:], strict=False))
-    assert [update.answer is not None for update in updates] == [False] * (len(updates) - 1) + [True]
+    assert all(
+        later.startswith(earlier) for earlier, later in itertools.pairwise(drafts)
+    )
+    assert [update.answer is not None for update in updates] == [False] * (len(updates) - 1) + [
+        True
+    ]
 
 
 def test_a_stream_can_be_stopped() -> None:

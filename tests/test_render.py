@@ -80,6 +80,7 @@ def answers(draw: st.DrawFn) -> Answer:
         reason=draw(st.none() | texts),
         timings=Timings(),
         model=draw(texts),
+        gate=draw(st.none() | st.builds(Verdict, texts, st.booleans(), shares, texts)),
         trace=tuple(trace),
     )
 

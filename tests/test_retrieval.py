@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.documents import Document
@@ -64,7 +66,7 @@ def test_passages_that_follow_each_other_become_one() -> None:
 @given(st.sets(st.integers(0, len(ARTICLE)), min_size=2, max_size=9))
 def test_joined_passages_are_verbatim(cuts: set[int]) -> None:
     marks = sorted(cuts)
-    hits = [hit(a, b, rank=n + 1) for n, (a, b) in enumerate(zip(marks, marks[1:], strict=False))]
+    hits = [hit(a, b, rank=n + 1) for n, (a, b) in enumerate(itertools.pairwise(marks))]
     for joined in join_neighbours(hits[::2] + hits[1::2], article_text=lambda name: ARTICLE):
         assert ARTICLE[joined.chunk.start : joined.chunk.end] == joined.chunk.text
 

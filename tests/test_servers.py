@@ -63,7 +63,11 @@ def test_answers_from_an_openai_compatible_server(small_index: Path) -> None:
     with server(command, f"{url}/models"):
         environment = {**os.environ, "RAG_LLM_URL": url, "RAG_MODEL": "small"}
         run = run_rag(
-            "ask", "When was the observatory opened?", "--index", small_index, "--json",
+            "ask",
+            "When was the observatory opened?",
+            "--index",
+            small_index,
+            "--json",
             env=environment,
         )
     assert run.returncode == 0, run.stderr
@@ -76,7 +80,10 @@ def test_answers_from_an_openai_compatible_server(small_index: Path) -> None:
 def test_a_model_server_that_is_not_there_is_one_line(small_index: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}/v1"
     run = run_rag(
-        "ask", "When was the observatory opened?", "--index", small_index,
+        "ask",
+        "When was the observatory opened?",
+        "--index",
+        small_index,
         env={**os.environ, "RAG_LLM_URL": url},
     )
     assert run.returncode == 1

@@ -166,7 +166,7 @@ def test_steps_in_any_order_give_the_index_made_at_once(tmp_path: Path, seed: in
     roots = [steps.articles, other]
     chance.shuffle(roots)
     names = ["a.md", "b.txt", "sub/a.md", "c.md"]
-    for step in range(4):
+    for step in range(3):
         for name in chance.sample(names, 3):
             root = chance.choice(roots)
             topic, count = chance.choice(TOPICS), chance.randint(1, 4)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.records import Chunk, Hit
 from rag.evidence import EvidenceSet, evidence_of
+from rag.records import Chunk, Hit
 from rag.verification import check
 from tests.fakes import WordEmbedder
 
@@ -91,7 +91,7 @@ def test_no_passages_back_nothing() -> None:
 
 
 @given(
-    st.lists(st.sampled_from(TEXT.split() + ["\n", "- ", "| x |", "é🙂"]), max_size=60),
+    st.lists(st.sampled_from([*TEXT.split(), "\n", "- ", "| x |", "é🙂"]), max_size=60),
     st.integers(min_value=0, max_value=1000),
 )
 def test_evidence_stands_where_it_says(words: list[str], start: int) -> None:

@@ -135,7 +135,7 @@ def render_answer(answer: Answer, *, turn: int) -> str:
     kind = "abstained" if answer.abstained else "backed"
     said = _abstention(answer) if answer.abstained else _backed(answer, turn=turn)
     return (
-        f'<div class="answer {kind}" aria-live="polite">{said}{_why(answer.trace)}'
+        f'<div class="answer {kind}" aria-live="polite">{said}{_why(answer.gate, answer.trace)}'
         f"{_timings(answer.timings, answer.model)}</div>"
     )
 
@@ -219,9 +219,15 @@ def _abstention(answer: Answer) -> str:
     return f'<p class="said">{refusal}</p>{reason}{fold}'
 
 
-def _why(trace: Sequence[Verdict]) -> str:
-    if not trace:
+def _why(gate: Verdict | None, trace: Sequence[Verdict]) -> str:
+    if gate is None and not trace:
         return ""
+    asked = (
+        f'<p class="gate">{escape(gate.text)} <strong>{"Yes" if gate.kept else "No"}</strong>'
+        f'<span class="verdict">{escape(gate.why)}</span></p>'
+        if gate
+        else ""
+    )
     verdicts = "".join(
         f'<li class="{"kept" if verdict.kept else "withdrawn"}">'
         f"<strong>{'Kept' if verdict.kept else 'Withdrawn'}</strong> "
@@ -230,11 +236,13 @@ def _why(trace: Sequence[Verdict]) -> str:
         for verdict in trace
     )
     kept = sum(verdict.kept for verdict in trace)
-    return (
-        f'<details class="fold"><summary>Why · {kept} of {len(trace)} drafted '
-        f"{'sentence' if len(trace) == 1 else 'sentences'} kept</summary>"
-        f"<ol>{verdicts}</ol></details>"
+    counted = (
+        f" · {kept} of {len(trace)} drafted {'sentence' if len(trace) == 1 else 'sentences'} kept"
+        if trace
+        else ""
     )
+    listed = f"<ol>{verdicts}</ol>" if verdicts else ""
+    return f'<details class="fold"><summary>Why{counted}</summary>{asked}{listed}</details>'
 
 
 def _timings(timings: Timings, model: str) -> str:
