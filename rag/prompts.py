@@ -7,6 +7,7 @@ read the passages for one instruction need not read them again for the next.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
@@ -28,12 +29,27 @@ def facts_text(question: str, read: Sequence[Evidence]) -> str:
     """The part that the gate and the answer share: the evidence by article, then the question."""
     lines = ["Facts from the articles:"]
     title = None
-    for piece in read:
-        if piece.chunk.title != title:
-            title = piece.chunk.title
+    for (piece_title, _, context), pieces in groupby(read, key=_place):
+        if piece_title != title:
+            title = piece_title
             lines += ["", f"{title}:"]
-        lines.append(f"- {' '.join(piece.reading.split())}")
+        texts = [" ".join(piece.text.split()) for piece in pieces]
+        if context:
+            # A list under its lead-in, or a whole answer under its question, is one line.
+            lines.append(f"- {' '.join(context.split())} {_joined(texts)}")
+        else:
+            lines += [f"- {text}" for text in texts]
     return "\n".join(lines) + f"\n\nQuestion: {question}\n\n"
+
+
+def _place(piece: Evidence) -> tuple[str, str, str]:
+    return piece.chunk.title, piece.chunk.id, piece.context
+
+
+def _joined(texts: Sequence[str]) -> str:
+    """Sentences in a row as they are, list items with semicolons between them."""
+    separated = [text if text.endswith((".", "!", ";")) else f"{text};" for text in texts[:-1]]
+    return " ".join([*separated, *texts[-1:]])
 
 
 def answerable_messages(question: str, read: Sequence[Evidence]) -> list[BaseMessage]:
