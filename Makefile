@@ -117,9 +117,12 @@ compile-engine:
 	flags=$$($(BIN)/python -I rag/preflight.py engine-flags); \
 	echo '==> Compiling llama-cpp-python: about 4 minutes, or seconds if pip has kept it'; \
 	echo "    flags: $${flags:-none}; log: $(ENGINE_LOG)"; \
+	rm -f $(ENGINE_LOG); \
 	CMAKE_ARGS="$$flags $$CMAKE_ARGS" $(PIP) install $(ENGINE_OPTIONS) --no-deps \
 		--constraint constraints.txt --log $(ENGINE_LOG) llama-cpp-python \
-	|| { echo 'llama-cpp-python could not be fetched or compiled; the whole log is $(ENGINE_LOG).' >&2; exit 1; }
+	|| { grep -E 'FAILED|[Ee]rror:|CMake Error' $(ENGINE_LOG) | cut -c 1-200 | tail -n 12; \
+	echo 'llama-cpp-python could not be fetched or compiled; the whole log is $(ENGINE_LOG).'; \
+	exit 1; } >&2
 
 # A native crash is found here, in a child process, and told in a sentence.
 ENGINE_TEST := import pathlib, sys; from rag.engine import check_engine; \

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -24,6 +25,7 @@ from rag.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from rag.catalogue import ArticleSummary
+    from rag.pipeline import Assistant
     from rag.transfers import PullProgress
     from rag.updating import IndexProgress
 
@@ -219,12 +221,19 @@ def chat(
     settings = load_settings(index=index, model=model)
     articles = open_index(settings).articles()
     count = f"{len(articles)} article" + ("" if len(articles) == 1 else "s")
+    opened = threading.Event()
+
+    def load() -> Assistant:
+        # llama.cpp silences the whole process while it loads, so the address is printed first.
+        opened.wait()
+        return open_assistant(settings)
+
     page = build_app(
-        lambda: open_assistant(settings),
+        load,
         examples=EXAMPLES if _is_shipped_corpus(articles) else (),
         corpus_note=count,
     )
-    launch(page, host=host, port=port)
+    launch(page, host=host, port=port, when_open=opened.set)
 
 
 EXAMPLES = (

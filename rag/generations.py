@@ -4,10 +4,10 @@
     DIR/generations/7-3f2a91c4/           catalogue.sqlite and, unless a server has it, chroma/
     DIR/write.lock, DIR/writer.json       held by the one process that writes, and who that is
 
-A generation that the pointer names is never changed. A writer prepares the next one beside it,
-has it all on disk, and then replaces the pointer in one step: killed at any instant, the index
-is the old one or the new one. What a killed writer leaves behind is in no pointer, and the next
-writer clears it away.
+A generation that the pointer names is never changed, and one that somebody reads is never
+deleted. A writer prepares the next one beside it, has it all on disk, and then replaces the
+pointer in one step: killed at any instant, the index is the old one or the new one. What a
+killed writer leaves behind is in no pointer, and the next writer clears it away.
 """
 
 from __future__ import annotations
@@ -26,11 +26,17 @@ from filelock import FileLock, Timeout
 
 from rag.errors import IndexLocked, IndexUnavailable
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 POINTER = "current.json"
 POINTER_FORMAT = 1
 GENERATIONS = "generations"
 CATALOGUE = "catalogue.sqlite"
 VECTORS = "chroma"
+LEASE = "lease"
 LOCK = "write.lock"
 WRITER = "writer.json"
 LOCK_SECONDS = 5.0
@@ -131,6 +137,48 @@ def leftovers(index: Path, pointer: Pointer | None) -> list[Place]:
 def _number_of(name: str) -> tuple[int, str]:
     number = name.partition("-")[0]
     return int(number) if number.isascii() and number.isdigit() else 0, name
+
+
+class Lease:
+    """Keeps a generation from being deleted until it is closed, or its process ends.
+
+    Raises `IndexUnavailable` when the generation is gone already.
+    """
+
+    def __init__(self, place: Place) -> None:
+        try:
+            self._descriptor = os.open(place.folder / LEASE, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise IndexUnavailable(
+                f"{place.folder} cannot be opened: {error.strerror}.",
+                hint="Run: rag index --rebuild",
+            ) from error
+        if fcntl is not None:
+            fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def is_leased(place: Place) -> bool:
+    """Whether some reader holds a lease of this generation."""
+    path = place.folder / LEASE
+    try:
+        if fcntl is None:
+            path.unlink()  # Windows deletes no file that is open
+            return False
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    except PermissionError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def discard(place: Place) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from pydantic import PrivateAttr
+from pydantic import PrivateAttr, SecretStr
 
 from rag.errors import DependencyError, EngineError, ModelError, UsageError
 
@@ -180,7 +180,7 @@ class LlamaChat(BaseChatModel):
     def _piece(
         text: str, logprobs: Any, run_manager: CallbackManagerForLLMRun | None
     ) -> ChatGenerationChunk:
-        metadata = {"logprobs": {"content": [logprobs]}} if logprobs else {}
+        metadata: dict[str, Any] = {"logprobs": {"content": [logprobs]}} if logprobs else {}
         chunk = ChatGenerationChunk(message=AIMessageChunk(text, response_metadata=metadata))
         if run_manager:
             run_manager.on_llm_new_token(text, chunk=chunk)
@@ -337,7 +337,7 @@ def _server_model(settings: Settings) -> BaseChatModel:
         ) from error
     return ServerChat(
         base_url=settings.llm_url,
-        api_key=settings.llm_api_key,
+        api_key=SecretStr(settings.llm_api_key),
         model=settings.model,
         temperature=0,
         seed=settings.seed,

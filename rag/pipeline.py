@@ -10,6 +10,7 @@ Any BaseRetriever and any BaseChatModel will do, so each piece can be exchanged 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,9 +132,13 @@ def open_retriever(settings: Settings) -> HybridRetriever:
 def open_assistant(settings: Settings) -> Assistant:
     """Everything wired together; loads the embedding model and the language model."""
     retriever = open_retriever(settings)
-    model = load_chat_model(
-        settings, find_model=lambda name: find(name, directory=settings.models_directory)
-    )
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        # The embedding library takes seconds to load; the language model is read meanwhile.
+        warmed = beside.submit(retriever.embedder.embed, ["ready"])
+        model = load_chat_model(
+            settings, find_model=lambda name: find(name, directory=settings.models_directory)
+        )
+        warmed.result()
     return Assistant(
         retriever=retriever,
         model=model,

@@ -16,9 +16,11 @@ from rag.catalogue import Catalogue, VectorChanges
 from rag.catalogue_writer import CatalogueWriter
 from rag.errors import IndexUnavailable
 from rag.generations import (
+    Lease,
     Place,
     Pointer,
     discard,
+    is_leased,
     leftovers,
     new_place,
     read_pointer,
@@ -250,8 +252,8 @@ def collection_name(index: Path, catalogue: Catalogue, place: Place) -> str:
 
 
 def clear_leftovers(index: Path, pointer: Pointer, *, chroma_url: str | None) -> None:
-    """Deletes every generation that is neither read nor the one before."""
-    outdated = leftovers(index, pointer)
+    """Deletes every generation that nobody reads, but the current one and the one before."""
+    outdated = [place for place in leftovers(index, pointer) if not is_leased(place)]
     if not outdated:
         return
     with closing(Catalogue(Place(index, pointer.name).catalogue)) as catalogue:
@@ -272,8 +274,10 @@ class OpenGeneration:
     pointer: Pointer
     catalogue: Catalogue
     vectors: VectorStore
+    lease: Lease
 
     def __post_init__(self) -> None:
+        weakref.finalize(self, self.lease.close)
         weakref.finalize(self, self.catalogue.close)
         weakref.finalize(self, self.vectors.close)
 
@@ -290,17 +294,18 @@ def open_generation(index: Path, *, chroma_url: str | None) -> OpenGeneration:
             raise IndexUnavailable(
                 f"There is no index in {index}.", hint="Make one: rag index PATH"
             )
-        catalogue: Catalogue | None = None
+        opened: list[Lease | Catalogue] = []
         try:
-            catalogue = Catalogue(Place(index, pointer.name).catalogue)
+            opened.append(lease := Lease(Place(index, pointer.name)))
+            opened.append(catalogue := Catalogue(Place(index, pointer.name).catalogue))
             vectors = open_vectors(index, pointer, catalogue, chroma_url=chroma_url)
-            return OpenGeneration(pointer, catalogue, vectors)
+            return OpenGeneration(pointer, catalogue, vectors, lease)
         except IndexUnavailable:
-            if catalogue is not None:
-                catalogue.close()
+            for part in opened:
+                part.close()
             if read_pointer(index) != pointer:
                 continue  # a writer went past and cleared this generation away
-            if catalogue is None or mended:
-                raise
+            if len(opened) < 2 or mended:
+                raise  # without a catalogue there is nothing to make vectors from
         mend_vectors(index, pointer, chroma_url=chroma_url)
         mended = True

@@ -42,10 +42,11 @@ GRAPH = {
     "sync_threshold": 2,
 }
 SAME_VECTOR = 1e-3  # a cosine distance that rounding explains
-CHECK_SECONDS = 300
+CHECK_SECONDS = 600
 
-# Chroma keeps one engine per folder in a dictionary that it changes without a lock.
-_clients = threading.Lock()
+# Chroma keeps one engine per folder in a dictionary that it changes without a lock. Re-entrant,
+# because the garbage collector may close a store while this thread opens another.
+_clients = threading.RLock()
 
 
 class VectorStore:
@@ -141,21 +142,24 @@ def file_sizes(folder: Path) -> dict[str, int]:
 def folder_holds(folder: Path, ids: Sequence[str], vectors: NDArray[np.float32]) -> bool:
     """`VectorStore.holds` for a folder, asked in a child process.
 
-    A damaged store may kill the process that opens it; that counts as no.
+    A damaged store may kill or hang the process that opens it; that counts as no.
     """
     import numpy as np
 
     header = json.dumps({"folder": str(folder), "ids": list(ids)})
     package_parent = str(Path(__file__).resolve().parent.parent)
     paths = [package_parent, *filter(None, [os.environ.get("PYTHONPATH")])]
-    child = subprocess.run(
-        [sys.executable, "-c", "from rag.vectors import answer_folder_holds as main; main()"],
-        input=header.encode() + b"\n" + np.ascontiguousarray(vectors, dtype="<f4").tobytes(),
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-        capture_output=True,
-        timeout=CHECK_SECONDS,
-        check=False,
-    )
+    try:
+        child = subprocess.run(
+            [sys.executable, "-c", "from rag.vectors import answer_folder_holds as main; main()"],
+            input=header.encode() + b"\n" + np.ascontiguousarray(vectors, dtype="<f4").tobytes(),
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            capture_output=True,
+            timeout=CHECK_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return False
     return child.returncode == 0 and child.stdout.strip().endswith(b"yes")
 
 
@@ -197,9 +201,21 @@ def _connect(folder: Path, url: str | None) -> Any:
         ) from error
     settings = Settings(anonymized_telemetry=False)
     if url is None:
-        return chromadb.PersistentClient(path=folder, settings=settings)
+        try:
+            return chromadb.PersistentClient(path=folder, settings=settings)
+        except BaseException:
+            _forget_failed_engine(str(folder))
+            raise
     host, port, ssl = _parse_url(url)
     return chromadb.HttpClient(host=host, port=port, ssl=ssl, settings=settings)
+
+
+def _forget_failed_engine(path: str) -> None:
+    """Lets a folder be opened again: Chroma keeps even an engine that could not start."""
+    from chromadb.api.shared_system_client import SharedSystemClient
+
+    if path not in SharedSystemClient._identifier_to_refcount:
+        SharedSystemClient._identifier_to_system.pop(path, None)
 
 
 def _parse_url(url: str) -> tuple[str, int, bool]:

@@ -67,9 +67,10 @@ def test_a_reader_goes_on_with_its_own_generation_until_it_reloads(library: Libr
     assert index.generation == 1
     assert not index.reload_if_changed()
     pinned = index.snapshot()
-    for topic in ("comet", "violin"):  # the first generation is deleted meanwhile
+    for topic in ("comet", "violin"):
         library.write("new.md", prose(topic))
         library.sync()
+    assert len(library.generations()) == 3
     for reader in (index, pinned):
         assert len(reader.articles()) == 3
         vector = library.embedder.embed(["embargo"])[0]
@@ -82,6 +83,9 @@ def test_a_reader_goes_on_with_its_own_generation_until_it_reloads(library: Libr
     assert len(pinned.articles()) == 3
     with pytest.raises(IndexUnavailable, match="closed"):
         index.articles()
+    del pinned, reader
+    library.sync()
+    assert len(library.generations()) == 2
 
 
 def test_an_index_made_anew_in_the_same_place_is_noticed(library: Library) -> None:

@@ -145,9 +145,7 @@ def test_the_draft_streams_before_the_answer() -> None:
     assert stages[-1] == "done"
     drafts = [update.draft for update in updates if update.stage == "writing"]
     assert len(drafts) > 1
-    assert all(
-        later.startswith(earlier) for earlier, later in itertools.pairwise(drafts)
-    )
+    assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(drafts))
     assert [update.answer is not None for update in updates] == [False] * (len(updates) - 1) + [
         True
     ]

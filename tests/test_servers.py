@@ -25,13 +25,12 @@ def free_port() -> int:
         return port
 
 
-def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     """Return when `url` answers; fail if the process ends first, or after two minutes."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            assert process.stdout is not None
-            pytest.fail(f"the server ended: {process.stdout.read().decode()[-2000:]}")
+            pytest.fail(f"the server ended: {log.read_text('utf-8')[-2000:]}")
         try:
             if httpx.get(url, timeout=2).status_code == 200:
                 return
@@ -42,25 +41,28 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def server(command: list[str], url: str) -> Iterator[None]:
-    """Run a server until it answers at `url`, and end it afterwards."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+def server(command: list[str], url: str, log: Path) -> Iterator[None]:
+    """Run a server that writes to `log` until it answers at `url`, and end it afterwards."""
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT) as process,
+    ):
         try:
-            wait_for(url, process)
+            wait_for(url, process, log)
             yield
         finally:
             process.terminate()
 
 
 @pytest.mark.models
-def test_answers_from_an_openai_compatible_server(small_index: Path) -> None:
+def test_answers_from_an_openai_compatible_server(small_index: Path, tmp_path: Path) -> None:
     model = need_model("smollm2-135m-instruct")
     port = free_port()
     command = [sys.executable, "-m", "llama_cpp.server", "--model", str(model)]
     command += ["--host", "127.0.0.1", "--port", str(port), "--n_ctx", "2048"]
     command += ["--logits_all", "true", "--model_alias", "small"]
     url = f"http://127.0.0.1:{port}/v1"
-    with server(command, f"{url}/models"):
+    with server(command, f"{url}/models", tmp_path / "log"):
         environment = {**os.environ, "RAG_LLM_URL": url, "RAG_MODEL": "small"}
         run = run_rag(
             "ask",
@@ -99,7 +101,7 @@ def test_search_through_a_chroma_server(tmp_path: Path) -> None:
     chroma = Path(sys.executable).with_name("chroma")
     command = [str(chroma), "run", "--path", str(tmp_path / "server"), "--port", str(port)]
     url = f"http://127.0.0.1:{port}"
-    with server(command, f"{url}/api/v2/heartbeat"):
+    with server(command, f"{url}/api/v2/heartbeat", tmp_path / "log"):
         environment = {**os.environ, "RAG_CHROMA_URL": url}
         made = run_rag(
             "index", tmp_path / "a.md", "--index", tmp_path / "i", "--json", env=environment

@@ -151,11 +151,15 @@ def test_damage_is_seen_by_a_child_process(folder: Path, tmp_path: Path, damage:
     assert not folder_holds(tmp_path / "damaged", IDS, VECTORS)
 
 
-def test_opening_a_broken_folder_is_our_error(tmp_path: Path) -> None:
-    tmp_path.joinpath("chroma.sqlite3").write_bytes(b"garbage" * 1000)
-    with pytest.raises(IndexUnavailable) as caught:
-        VectorStore(tmp_path)
-    assert "\n" not in caught.value.message
+def test_a_broken_folder_is_our_error_and_may_be_made_anew(tmp_path: Path) -> None:
+    database = tmp_path / "chroma.sqlite3"
+    database.write_bytes(b"garbage" * 1000)
+    for _ in range(2):
+        with pytest.raises(IndexUnavailable) as caught:
+            VectorStore(tmp_path)
+        assert "\n" not in caught.value.message
+    database.unlink()
+    VectorStore(tmp_path, create=True).close()
 
 
 @pytest.mark.parametrize("url", ["localhost:8000", "ftp://x", "http://", "http://x:port"])

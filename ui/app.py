@@ -341,9 +341,15 @@ def start(app: gr.Blocks, *, host: str, port: int) -> str:
     return served[1]
 
 
-def launch(app: gr.Blocks, *, host: str, port: int) -> None:
-    """Serve the page, say where, and return after Ctrl-C. Raises `UsageError` as `start` does."""
+def launch(
+    app: gr.Blocks, *, host: str, port: int, when_open: Callable[[], object] = lambda: None
+) -> None:
+    """Serve the page, say where, call `when_open`, and return after Ctrl-C.
+
+    Raises `UsageError` as `start` does.
+    """
     print(f"Footnote is at {start(app, host=host, port=port)} (Ctrl-C ends it)", flush=True)
+    when_open()
     app.block_thread()
 
 
