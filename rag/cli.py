@@ -256,7 +256,7 @@ def models_list(as_json: JsonOption = False) -> None:
     from rag.models import is_present, readable_bytes, registry
 
     settings = load_settings()
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": spec.name,
             "bytes": spec.size,

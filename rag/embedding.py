@@ -74,7 +74,7 @@ class SentenceTransformerEmbedder:
 
     @property
     def dimension(self) -> int:
-        dimension = self._loaded().get_embedding_dimension()
+        dimension: int | None = self._loaded().get_embedding_dimension()
         if dimension is None:
             raise ModelError(f"The model in {self._folder} does not give sentence embeddings.")
         return dimension

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -274,13 +274,12 @@ class _Update:
 
     def _looks_unchanged(self, file: Path) -> bool:
         known = self._known.get(file)
-        if known is None:
-            return False
-        try:
+        with suppress(OSError):
             status = file.stat()
-        except OSError:
-            return False
-        return (status.st_size, status.st_mtime_ns) == (known.size, known.mtime_ns)
+            return known is not None and (
+                (status.st_size, status.st_mtime_ns) == (known.size, known.mtime_ns)
+            )
+        return False
 
     def _split(self, article: Article) -> None:
         chunks = split_article(
@@ -379,15 +378,11 @@ def _check_paths(index: Path, named: Sequence[Path]) -> None:
     missing = [path for path in named if not path.exists()]
     if not missing:
         return
-    try:
-        pointer = read_pointer(index)
-        if pointer is None:
-            known = []
-        else:
+    known: list[Path] = []
+    with suppress(IndexUnavailable):
+        if pointer := read_pointer(index):
             with closing(Catalogue(Place(index, pointer.name).catalogue)) as catalogue:
                 known = [*catalogue.roots(), *(file.path for file in catalogue.files())]
-    except IndexUnavailable:
-        known = []
     for path in missing:
         if not any(_is_under(one, [path]) for one in known):
             raise UsageError(f"There is no file or folder {path}.", hint="Check the path.")
