@@ -27,6 +27,8 @@ WORDS_WEIGHT = 0.3  # the share of the question's words in the piece, rare words
 RANK_WEIGHT = 0.3  # standing in the passage that retrieval liked best
 NEIGHBOUR_WEIGHT = 0.3  # standing beside a piece that is near the question
 
+LONGEST_HEADING = 14  # words
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -65,26 +67,29 @@ def evidence_of(hits: Sequence[Hit]) -> tuple[Evidence, ...]:
 def _pieces(hit: Hit) -> Iterator[Evidence]:
     chunk = hit.chunk
     lead_in = question = ""
+    answered = False
     header = chunk.heading.partition("\n")[2]
-    group = 0
-    previous_end = 0
+    group = previous_end = 0
     for start, end in sentence_spans(chunk.text):
         text = chunk.text[start:end]
-        gap = chunk.text[previous_end:start]
         item = list_marker_length(text)
         row = is_table_row(text)
-        if "\n\n" in gap and not item:
-            lead_in = ""
-        if not (item and lead_in) and not row:
-            group += 1
+        if "\n\n" in chunk.text[previous_end:start]:
+            if not item:
+                lead_in = ""
+            if answered:
+                question = ""
         previous_end = end
-        if text.endswith("?"):
-            question, lead_in = text, ""
+        asks = text.endswith("?")
+        # A list under its lead-in and an answer under its question are each read together.
+        if row or asks or not (question or (item and lead_in)):
+            group += 1
+        if asks:
+            question, lead_in, answered = text, "", False
+        elif row and header:
+            yield from _cells(hit, start, text, header=header, group=group)
         elif row:
-            if not header:
-                header = text
-            else:
-                yield from _cells(hit, start, text, header=header, group=group)
+            header = text
         elif text.endswith(":"):
             lead_in = text
         else:
@@ -92,8 +97,16 @@ def _pieces(hit: Hit) -> Iterator[Evidence]:
                 lead_in = ""
             context = lead_in if item else question
             # "Both." says something under its question only.
-            if context or content_words(text):
+            if context or (content_words(text) and not _is_heading(chunk.text, start, end, item)):
+                answered = True
                 yield _evidence(hit, start + item, end, context=context, group=group)
+
+
+def _is_heading(text: str, start: int, end: int, item: int) -> bool:
+    """Whether a whole line only names what follows: short, and without a stop."""
+    line = text[start:end]
+    whole = text[:start].rstrip(" ")[-1:] in ("\n", "") and text[end : end + 1] in ("\n", "")
+    return whole and not item and line[-1].isalnum() and len(line.split()) <= LONGEST_HEADING
 
 
 def _cells(hit: Hit, start: int, row: str, *, header: str, group: int) -> Iterator[Evidence]:

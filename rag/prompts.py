@@ -17,7 +17,7 @@ ABSTENTION = "The articles do not say."
 
 SYSTEM = "You answer questions from the passages of a reader's own articles. You know nothing else."
 ANSWERABLE = "Does the text state the answer to this question? Reply Yes or No."
-ANSWER = "Answer the question in one or two short, complete sentences, using only these facts."
+ANSWER = "Answer the question fully in one or two sentences, using only these facts."
 STANDALONE = (
     "Rewrite the last question so that it can be understood without the conversation: replace "
     "words such as it, they, that or the second one by what they stand for, and add what the "
