@@ -181,7 +181,9 @@ class LlamaChat(BaseChatModel):
         text: str, logprobs: Any, run_manager: CallbackManagerForLLMRun | None
     ) -> ChatGenerationChunk:
         metadata: dict[str, Any] = {"logprobs": {"content": [logprobs]}} if logprobs else {}
-        chunk = ChatGenerationChunk(message=AIMessageChunk(content=text, response_metadata=metadata))
+        chunk = ChatGenerationChunk(
+            message=AIMessageChunk(content=text, response_metadata=metadata)
+        )
         if run_manager:
             run_manager.on_llm_new_token(text, chunk=chunk)
         return chunk
