@@ -86,8 +86,8 @@ def _stemmer():  # type: ignore[no-untyped-def]
 
 @lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
-    """The stem of one word, lower-case: "generating" and "Generates" are one."""
-    folded = word.lower().replace("\u2019", "'").removesuffix("'s").removesuffix("'")
+    """The stem of one word, lower-case: "generating" and "Generates", "LLMs" and "LLM"."""
+    folded = fold_name(word)
     return str(_stemmer().stemWord(folded))
 
 

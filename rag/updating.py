@@ -140,8 +140,7 @@ class _Update:
         self._roots = set(remembered_roots(self._index, self._current))
         files = self._current.files() if self._current else []
         self._known = {file.path: file for file in files}
-        self._present: set[Path] = set()
-        self._fresh: set[Path] = set()
+        self._present, self._fresh = set[Path](), set[Path]()
         self._added = self._changed = self._unchanged = self._removed = 0
         self._failed: list[FailedFile] = []
 

@@ -25,8 +25,8 @@ from rag.terms import clauses, content_words, coverage, denied, name_is_in, name
 
 MOST_CITATIONS = 4  # to one sentence
 LEAST_GAIN = 0.2  # of a sentence's words or numbers that a further citation must bring
-COVERAGE_FLOOR = 0.5  # of a sentence's content words, to be found in what it cites
-SUPPORT_FLOOR = 0.55  # of the mean of coverage and cosine
+COVERAGE_FLOOR = 0.6  # of a sentence's content words, to be found in what it cites
+SUPPORT_FLOOR = 0.58  # of the mean of coverage and cosine
 SAME_WORDS = 0.6  # how well a number's words must match, beside those of the best number
 
 
