@@ -26,6 +26,7 @@ SHIPPED = PYPROJECT["tool"]["setuptools"]["package-data"]
 # Declared for what it does when it is run, not for what it gives to an import.
 RUN_ONLY = {
     "langchain": "agents and graphs, which people put the retriever and the assistant into",
+    "lxml-html-clean": "trafilatura's justext needs it, and pip before 24 misses the extra's name",
     "torch": "sentence-transformers runs on it, and a newer one brings gigabytes of CUDA",
 }
 
