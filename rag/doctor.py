@@ -10,12 +10,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from rag.embedding import load_embedder
 from rag.engine import check_engine
 from rag.errors import FootnoteError
-from rag.index import Index
 from rag.models import find
-from rag.retrieval import HybridRetriever
+from rag.pipeline import open_index, open_retriever
 from rag.settings import Settings
 
 LIBRARIES = (
@@ -53,20 +51,22 @@ def examine(settings: Settings) -> Iterator[Check]:
     embedding = _attempt("embedding model", lambda: str(_model(settings, settings.embedding_model)))
     yield embedding
     if settings.llm_url:
-        yield Check("language model", True, f"the server at {settings.llm_url}")
+        language = Check("language model", True, f"the server at {settings.llm_url}")
+        yield language
     else:
         language = _attempt("language model", lambda: str(_model(settings, settings.model)))
         yield language
         report = check_engine(_model(settings, settings.model) if language.ok else None)
         yield Check("engine", report.ok, report.message, "" if report.ok else report.hint)
     yield _attempt("index", lambda: _index(settings, searchable=embedding.ok))
+    ready = embedding.ok and language.ok
     yield Check(
         "offline",
-        embedding.ok,
+        ready,
         "telemetry is off; questions, articles and answers stay on this machine"
-        if embedding.ok
+        if ready
         else "a model is still to be fetched, so this machine is not ready to go offline",
-        embedding.mend,
+        embedding.mend or language.mend,
     )
 
 
@@ -95,17 +95,11 @@ def _model(settings: Settings, name: str) -> Path:
 
 
 def _index(settings: Settings, *, searchable: bool) -> str:
-    index = Index.open(settings.index_directory, chroma_url=settings.chroma_url)
-    articles = index.articles()
+    articles = open_index(settings).articles()
     detail = f"{len(articles)} articles in {settings.index_directory}"
     if not searchable or not articles:
         return detail
-    embedder = load_embedder(
-        _model(settings, settings.embedding_model), name=settings.embedding_model
-    )
-    retriever = HybridRetriever(index=index, embedder=embedder, settings=settings)
-    found = retriever.hits(articles[0].title)
-    if not found:
+    if not open_retriever(settings).hits(articles[0].title):
         raise FootnoteError(
             f"{detail}, but searching it finds nothing.", hint="rag index --rebuild"
         )

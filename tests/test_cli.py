@@ -9,6 +9,9 @@ import pytest
 
 from tests.conftest import ARTICLE, need_model, run_rag
 
+# The largest of the registry: no test fetches it.
+ABSENT_MODEL = "qwen3-4b-instruct-2507"
+
 COMMANDS = ["index", "search", "ask", "chat", "models", "doctor"]
 
 
@@ -153,6 +156,10 @@ def test_doctor_says_how_to_mend(tmp_path: Path, small_index: Path) -> None:
     run = run_rag("doctor", "--json", "--index", small_index, "--model", "smollm2-135m-instruct")
     value = json.loads(run.stdout)
     assert {"python", "engine", "index", "offline"} <= {check["name"] for check in value["checks"]}
+    absent = run_rag("doctor", "--json", "--index", small_index, "--model", ABSENT_MODEL)
+    (offline,) = [c for c in json.loads(absent.stdout)["checks"] if c["name"] == "offline"]
+    assert not offline["ok"]
+    assert f"rag models pull {ABSENT_MODEL}" in offline["mend"]
     missing = run_rag("doctor", "--json", "--index", tmp_path / "none")
     (index,) = [c for c in json.loads(missing.stdout)["checks"] if c["name"] == "index"]
     assert not index["ok"]
