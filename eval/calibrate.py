@@ -65,24 +65,13 @@ def measure_questions(index: Path, questions: Sequence[dict[str, Any]], out: Pat
     print()
 
 
-def fit(lines: Sequence[dict[str, Any]], *, names: Sequence[str]) -> dict[str, float]:
-    """Weights over the signals `names`, the others 0, and the threshold, chosen out of fold."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import cross_val_predict
+def fit(
+    lines: Sequence[dict[str, Any]], *, names: Sequence[str]
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """(weights over the signals `names`, the others 0, with the threshold; the figures for them).
 
-    values = np.array([[line[name] for name in names] for line in lines])
-    answerable = np.array([line["answerable"] for line in lines])
-    model = LogisticRegression(class_weight="balanced", C=10.0, max_iter=1000)
-    judged = cross_val_predict(model, values, answerable, cv=FOLDS, method="predict_proba")[:, 1]
-    model.fit(values, answerable)
-    weights = dict.fromkeys(SIGNALS, 0.0)
-    weights |= {name: float(w) for name, w in zip(names, model.coef_[0], strict=True)}
-    threshold = float(np.quantile(judged[answerable], MOST_REFUSED))
-    return {"bias": float(model.intercept_[0]), **weights, "threshold": threshold}
-
-
-def figures(lines: Sequence[dict[str, Any]], *, names: Sequence[str]) -> dict[str, Any]:
-    """How well `names` tell answerable from not, each question judged by the other folds."""
+    Threshold and figures come from judging each question by the other folds.
+    """
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score
     from sklearn.model_selection import cross_val_predict
@@ -91,10 +80,13 @@ def figures(lines: Sequence[dict[str, Any]], *, names: Sequence[str]) -> dict[st
     answerable = np.array([line["answerable"] for line in lines])
     model = LogisticRegression(class_weight="balanced", C=10.0, max_iter=1000)
     judged = cross_val_predict(model, values, answerable, cv=FOLDS, method="predict_proba")[:, 1]
-    threshold = np.quantile(judged[answerable], MOST_REFUSED)
+    threshold = float(np.quantile(judged[answerable], MOST_REFUSED))
+    model.fit(values, answerable)
+    weights = dict.fromkeys(SIGNALS, 0.0)
+    weights |= {name: float(w) for name, w in zip(names, model.coef_[0], strict=True)}
     refused = int((judged[answerable] < threshold).sum())
     abstained = int((judged[~answerable] < threshold).sum())
-    return {
+    figures = {
         "auroc": round(float(roc_auc_score(answerable, judged)), 3),
         "answerable": int(answerable.sum()),
         "refused": refused,
@@ -103,19 +95,21 @@ def figures(lines: Sequence[dict[str, Any]], *, names: Sequence[str]) -> dict[st
         "abstained": abstained,
         "abstained_95": [round(end, 3) for end in wilson(abstained, int((~answerable).sum()))],
     }
+    return {"bias": float(model.intercept_[0]), **weights, "threshold": threshold}, figures
 
 
 def learned(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The whole content of `answerability.json`."""
-    cheap = [name for name in SIGNALS if name != "log_odds"]
+    with_log_odds, all_signals = fit(lines, names=SIGNALS)
+    without, cheap = fit(lines, names=[name for name in SIGNALS if name != "log_odds"])
     return {
-        "with_log_odds": fit(lines, names=SIGNALS),
-        "without_log_odds": fit(lines, names=cheap),
+        "with_log_odds": with_log_odds,
+        "without_log_odds": without,
         "figures": {
             "date": date.today().isoformat(),
-            "all_signals": figures(lines, names=SIGNALS),
-            "without_log_odds": figures(lines, names=cheap),
-            **{name: figures(lines, names=[name]) for name in SIGNALS},
+            "all_signals": all_signals,
+            "without_log_odds": cheap,
+            **{name: fit(lines, names=[name])[1] for name in SIGNALS},
         },
     }
 

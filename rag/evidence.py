@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from rag.records import Chunk, Hit
 from rag.sentences import is_table_row, list_marker_length, sentence_spans
-from rag.terms import content_words
+from rag.terms import content_words, numbers
 
 if TYPE_CHECKING:
     from rag.embedding import Embedder
@@ -151,6 +151,7 @@ class EvidenceSet:
         self.pieces = evidence_of(hits)
         self._embedder = embedder
         self.words = [content_words(piece.reading) for piece in self.pieces]
+        self.numbers = [numbers(piece.reading) for piece in self.pieces]
         readings = [f"{piece.chunk.title}. {piece.reading}" for piece in self.pieces]
         vectors = embedder.embed([question, *readings])
         self._vectors = vectors[1:]

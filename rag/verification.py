@@ -85,12 +85,11 @@ def _choose(sentence: str, evidence: EvidenceSet, similarities: Sequence[float])
     words that the ones before it lack.
     """
     wanted_words, wanted_numbers = content_words(sentence), numbers(sentence)
-    held_numbers = [numbers(piece.reading) for piece in evidence.pieces]
     missing_words, missing_numbers = set(wanted_words), set(wanted_numbers)
     chosen: list[int] = []
     while len(chosen) < MOST_CITATIONS:
         gains = [
-            2.0 * len(missing_numbers & held_numbers[i]) / max(len(wanted_numbers), 1)
+            2.0 * len(missing_numbers & evidence.numbers[i]) / max(len(wanted_numbers), 1)
             + len(missing_words & evidence.words[i]) / max(len(wanted_words), 1)
             for i in range(len(evidence.pieces))
         ]
@@ -99,7 +98,7 @@ def _choose(sentence: str, evidence: EvidenceSet, similarities: Sequence[float])
             break
         chosen.append(best)
         missing_words -= evidence.words[best]
-        missing_numbers -= held_numbers[best]
+        missing_numbers -= evidence.numbers[best]
         if not missing_words and not missing_numbers:
             break
     return chosen

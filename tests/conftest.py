@@ -12,6 +12,7 @@ import pytest
 from rag.errors import ModelMissing
 from rag.models import find
 from rag.settings import Settings
+from tests.library import Library, Pristine
 
 ROOT = Path(__file__).parent.parent
 RunRag = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -47,6 +48,17 @@ Its main telescope has a mirror of 2.4 metres.
 
 Visits cost 12 euros for adults. Children under ten pay nothing.
 """
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Pristine:
+    return Pristine(tmp_path_factory.mktemp("library"))
+
+
+@pytest.fixture
+def library(pristine: Pristine) -> Library:
+    """Three articles, indexed."""
+    return pristine.restore()
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,9 @@ from hypothesis import strategies as st
 from rag.articles import find_files, read_article
 from rag.blocks import parse_sections
 from rag.chunking import split_article
+from rag.embedding import load_embedder
 from rag.records import Article, Chunk
+from tests.conftest import need_model
 
 SHARED_ARTICLES = Path(__file__).parents[1].parent / "shared" / "articles"
 needs_shared_articles = pytest.mark.skipif(
@@ -138,15 +139,8 @@ def test_title_and_heading_leave_two_thirds_to_the_text() -> None:
 
 @pytest.fixture(scope="module")
 def count_tokens() -> Callable[[str], int]:
-    folder = os.environ.get("RAG_TEST_MINILM")
-    if not folder:
-        pytest.skip("RAG_TEST_MINILM names no folder with the embedder's tokenizer.json")
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids)
+    name = "all-MiniLM-L6-v2"
+    return load_embedder(need_model(name), name=name).count_tokens
 
 
 @pytest.mark.models

@@ -9,18 +9,7 @@ import pytest
 from rag.errors import IndexUnavailable
 from rag.generations import Place, read_pointer
 from rag.index import Index
-from tests.library import Library, Pristine, prose
-
-
-@pytest.fixture(scope="module")
-def pristine(tmp_path_factory: pytest.TempPathFactory) -> Pristine:
-    return Pristine(tmp_path_factory.mktemp("library"))
-
-
-@pytest.fixture
-def library(pristine: Pristine) -> Library:
-    """Three articles, indexed."""
-    return pristine.restore()
+from tests.library import Library, prose
 
 
 def vectors_folder(library: Library) -> Path:

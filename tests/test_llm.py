@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import HumanMessage, SystemMessage
 
-from rag.errors import ModelError, ModelMissing, UsageError
+from rag.errors import ModelError, UsageError
 from rag.llm import LlamaChat, TextUntilStop, shared_prefix
-from rag.models import find
-from rag.settings import Settings
+from tests.conftest import need_model
 
 
 @given(st.text(alphabet="ab#", max_size=20), st.sampled_from(["#", "##", "a#b"]))
@@ -50,12 +49,7 @@ def test_a_file_that_is_no_model_is_refused_in_words(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def smollm() -> LlamaChat:
-    settings = Settings()
-    try:
-        path = find("smollm2-135m-instruct", directory=settings.models_directory)
-    except ModelMissing:
-        pytest.skip("smollm2-135m-instruct is not here: rag models pull smollm2-135m-instruct")
-    return LlamaChat(model_path=str(path), context_length=1024)
+    return LlamaChat(model_path=str(need_model("smollm2-135m-instruct")), context_length=1024)
 
 
 @pytest.mark.models

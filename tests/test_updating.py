@@ -18,19 +18,8 @@ from rag.index import Index
 from rag.settings import Settings
 from rag.updating import IndexProgress
 from tests.conftest import ROOT
-from tests.library import TOPICS, CountingEmbedder, Library, Pristine, assert_whole, prose
+from tests.library import TOPICS, CountingEmbedder, Library, assert_whole, prose
 from tests.test_vectors import run_chroma_server
-
-
-@pytest.fixture(scope="module")
-def pristine(tmp_path_factory: pytest.TempPathFactory) -> Pristine:
-    return Pristine(tmp_path_factory.mktemp("library"))
-
-
-@pytest.fixture
-def library(pristine: Pristine) -> Library:
-    """Three articles, indexed."""
-    return pristine.restore()
 
 
 def test_indexing_twice_changes_and_embeds_nothing(tmp_path: Path) -> None:
