@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 from rag.blocks import find_title, parse_sections
 from rag.errors import ArticleError, UsageError
 from rag.formats import Reading, decoded, read_docx, read_html, read_pdf
 from rag.normalisation import normalised
-from rag.records import Article
+from rag.records import Article, Block, Section
+from rag.units import label
 
 _FRONT_MATTER = re.compile(r"\s*---[ \t]*\n((?:.*\n){0,60}?)(?:---|\.\.\.)[ \t]*(?:\n|\Z)")
 _FRONT_LINE = re.compile(r"[\w-]+[ \t]*:.*|[ \t]+.*|-[ \t].*|#.*|")
@@ -80,13 +83,59 @@ def read_article(path: Path, *, article_id: str) -> Article:
         raise ArticleError(f"{path} holds no text.")
     title = fields.get("title") or reading.title or find_title(text)
     title = title or _title_from_name(path, text)
-    return Article(
-        id=article_id,
-        title=title,
-        source=fields.get("source") or str(path),
-        text=text,
-        sections=parse_sections(text, title=title),
-    )
+    source = fields.get("source") or str(path)
+    try:
+        f"{path}{title}{source}".encode()
+    except UnicodeEncodeError as error:
+        raise ArticleError(f"{path} has a name that is not Unicode: {error}.") from error
+    sections = parse_sections(text, title=title)
+    return Article(id=article_id, title=title, source=source, text=text, sections=sections)
+
+
+def without_faqs(article: Article) -> Article:
+    """The article with its questions and answers in no section; text and offsets stay.
+
+    A section is parted where a pair stood, so that what spans a part of it never holds one.
+    Headings that led to nothing else go too.
+    """
+    kept: list[Section] = []  # the last one first
+    for section in reversed(article.sections):
+        runs = list(_runs_between_faqs(section))
+        for run in reversed(runs):
+            if run == section.blocks or any(block.kind != "heading" for block in run):
+                kept.append(Section(section.heading, run[0].start, run[-1].end, run))
+                continue
+            following = kept[-1].heading if kept else None
+            paths = {
+                block: _path_to(label(article.text[block.start : block.end]), section, article)
+                for block in run
+            }
+            leading = tuple(block for block in run if _is_below(following, paths[block]))
+            if leading:
+                path = paths[leading[-1]] or ""
+                kept.append(Section(path, leading[0].start, leading[-1].end, leading))
+    return replace(article, sections=tuple(reversed(kept)))
+
+
+def _runs_between_faqs(section: Section) -> Iterator[tuple[Block, ...]]:
+    for is_faq, run in groupby(section.blocks, key=lambda block: block.kind == "faq"):
+        if not is_faq:
+            yield tuple(run)
+
+
+def _path_to(name: str, section: Section, article: Article) -> str | None:
+    """The heading path that ends with one of a section's headings; None where none does."""
+    if name == article.title:
+        return ""
+    above, found, _ = f"{section.heading} > ".partition(f"{name} > ")
+    return above + name if found else None
+
+
+def _is_below(path: str | None, above: str | None) -> bool:
+    """Whether a heading path goes on from another."""
+    if path is None or above is None:
+        return False
+    return not above or f"{path} > ".startswith(f"{above} > ")
 
 
 def _front_matter(text: str) -> tuple[dict[str, str], str]:

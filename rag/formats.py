@@ -7,7 +7,6 @@ charset-normalizer live here and nowhere else, and are loaded when a file needs 
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import struct
@@ -17,16 +16,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
 from rag.errors import ArticleError
+from rag.page_pairs import PagePair, folded, structured_pairs, with_pairs
 from rag.sentences import list_marker_length
 
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _DECLARED = re.compile(rb"charset\s*=\s*[\"']?([\w-]+)", re.IGNORECASE)
-_HTML_TAG = re.compile(r"<[^>]+>")
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0"  # what a password makes of a .docx, and the old .doc format
 _UNTITLED = re.compile(
     r"untitled.*|microsoft word - .*|.*\.(?:docx?|pdf|indd|tex|qxd)|", re.IGNORECASE
@@ -101,7 +100,7 @@ def read_html(data: bytes, path: Path) -> Reading:
         raise ArticleError(f"{path} is not an HTML page: {error}.") from error
     page = html.tostring(tree, encoding="unicode")
     pairs = [*_structured_pairs(tree), *_visible_pairs(tree)]
-    questions = {_folded(question) for question, _ in pairs if question.endswith("?")}
+    questions = {folded(pair.question) for pair in pairs if pair.question.endswith("?")}
     extracted = trafilatura.extract(
         page, output_format="xml", include_comments=False, include_tables=True, favor_recall=True
     )
@@ -109,7 +108,7 @@ def read_html(data: bytes, path: Path) -> Reading:
     parts = [] if main is None else list(_html_parts(main, questions=questions))
     if not parts:  # too short a page for trafilatura to tell what is main in it
         parts = [part for part in trafilatura.html2txt(page).split("\n") if part.strip()]
-    parts += _missing_pairs(pairs, seen=_folded(" ".join(parts)))
+    parts = with_pairs(parts, pairs)
     metadata = trafilatura.extract_metadata(page)
     return Reading("\n\n".join(parts), _one_line(metadata.title or "") if metadata else "")
 
@@ -120,7 +119,7 @@ def _html_parts(main: Any, *, questions: set[str]) -> Iterator[str]:
         words = _one_line(" ".join(element.itertext()))
         if element.tag == "head":
             asked = words.endswith("?") and (
-                "rend" not in element.attrib or _folded(words) in questions
+                "rend" not in element.attrib or folded(words) in questions
             )
             level = re.sub(r"\D", "", element.get("rend", "")) or "6"
             yield f"**{words}**" if asked else f"{'#' * int(level)} {words}"
@@ -164,26 +163,11 @@ def _definitions(listing: Any) -> Iterator[str]:
             terms.append((words, []))
         else:
             terms[-1][1].append(words)
-    yield from (_pair_text(term, " ".join(meanings)) for term, meanings in terms)
+    for term, meanings in terms:
+        yield PagePair(term, " ".join(meanings), asked=False).text
 
 
-def _pair_text(question: str, answer: str) -> str:
-    return f"**{question}**\n{answer}" if question.endswith("?") else f"- {question}: {answer}"
-
-
-def _missing_pairs(pairs: list[tuple[str, str]], *, seen: str) -> list[str]:
-    missing = {
-        question: answer
-        for question, answer in pairs
-        if _folded(question) not in seen or _folded(answer)[:60] not in seen
-    }
-    parts = [_pair_text(question, answer) for question, answer in missing.items()]
-    asked = [part for part in parts if part.startswith("**")]
-    others = [part for part in parts if not part.startswith("**")]
-    return [*others, *(["## Frequently asked questions"] if asked else []), *asked]
-
-
-def _visible_pairs(tree: Any) -> Iterator[tuple[str, str]]:
+def _visible_pairs(tree: Any) -> Iterator[PagePair]:
     """What <details> and <dl> hold, as question and answer or term and meaning."""
     for details in tree.iter("details"):
         summary = details.find("summary")
@@ -192,50 +176,18 @@ def _visible_pairs(tree: Any) -> Iterator[tuple[str, str]]:
             answer = _one_line(" ".join(details.itertext()))[
                 len(_one_line(" ".join(summary.itertext()))) :
             ]
-            yield question, answer.strip()
+            yield PagePair(question, answer.strip(), asked=False)
     for term in tree.iter("dt"):
-        meaning = term.getnext()
-        if meaning is not None and meaning.tag == "dd":
-            yield _one_line(term.text_content()), _one_line(meaning.text_content())
+        meanings = [one for one in takewhile(lambda one: one.tag == "dd", term.itersiblings())]
+        if meanings:
+            meaning = _one_line(" ".join(one.text_content() for one in meanings))
+            yield PagePair(_one_line(term.text_content()), meaning, asked=False)
 
 
-def _structured_pairs(tree: Any) -> Iterator[tuple[str, str]]:
-    """The questions and answers of a schema.org FAQPage in JSON-LD."""
+def _structured_pairs(tree: Any) -> Iterator[PagePair]:
     for script in tree.iter("script"):
-        if script.get("type") != "application/ld+json":
-            continue
-        try:
-            value = json.loads(script.text or "")
-        except ValueError:
-            continue  # A page with broken metadata still has its visible text.
-        for node in _nodes(value):
-            answer = node.get("acceptedAnswer")
-            answer = answer[0] if isinstance(answer, list) and answer else answer
-            name, text = node.get("name"), answer.get("text") if isinstance(answer, dict) else None
-            if node.get("@type") == "Question" and isinstance(name, str) and isinstance(text, str):
-                yield _without_tags(name), _without_tags(text)
-
-
-def _nodes(value: Any) -> Iterator[dict[str, Any]]:
-    """Every object in a JSON value, outermost first."""
-    queue = [value]
-    while queue:
-        node = queue.pop(0)
-        if isinstance(node, dict):
-            yield node
-            queue += node.values()
-        elif isinstance(node, list):
-            queue += node
-
-
-def _without_tags(markup: str) -> str:
-    from html import unescape
-
-    return _one_line(unescape(_HTML_TAG.sub(" ", markup)))
-
-
-def _folded(text: str) -> str:
-    return "".join(character for character in text.casefold() if character.isalnum())
+        if "ld+json" in (script.get("type") or "").lower():
+            yield from structured_pairs(script.text or "")
 
 
 # PDF

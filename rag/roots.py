@@ -8,12 +8,29 @@ depend on the set of roots and files alone, never on the order in which they cam
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from rag.articles import find_files
+from rag.articles import find_files, read_article
+from rag.errors import ArticleError, UsageError
+from rag.records import Article
 
 HASH_LENGTH = 6
+
+
+@dataclass(frozen=True, slots=True)
+class FailedFile:
+    """A file that is not in the index, or only as it was before, and why."""
+
+    path: str
+    error: str
+
+    @classmethod
+    def of(cls, path: Path, error: str) -> FailedFile:
+        """The same with what is not Unicode written as escapes, so that it can be shown."""
+        name, why = (s.encode("utf-8", "backslashreplace").decode() for s in (str(path), error))
+        return cls(name, why)
 
 
 def shipped_corpus() -> Path:
@@ -71,3 +88,22 @@ def article_ids(files: Iterable[Path], *, roots: Iterable[Path]) -> dict[Path, s
         taken.add(name)
         ids[file] = name
     return ids
+
+
+def read_articles(paths: Sequence[Path]) -> tuple[list[Article], list[FailedFile]]:
+    """The articles under `paths` as indexing these roots would read and name them, by id.
+
+    Files that cannot be read come second. Raises `UsageError` for a path that is not there.
+    """
+    roots = [absolute(path) for path in paths]
+    for root in roots:
+        if not root.exists():
+            raise UsageError(f"There is no file or folder {root}.", hint="Check the path.")
+    articles, failed = [], []
+    ids = article_ids((file for root in roots for file in article_files(root)), roots=roots)
+    for file, article_id in sorted(ids.items(), key=lambda item: item[1]):
+        try:
+            articles.append(read_article(file, article_id=article_id))
+        except ArticleError as error:
+            failed.append(FailedFile.of(file, str(error)))
+    return articles, failed

@@ -58,6 +58,10 @@ class Settings(BaseSettings):
     chunk_tokens: int = Field(
         160, ge=32, le=254, description="The longest chunk, heading included."
     )
+    leave_out_faqs: bool = Field(
+        False,
+        description="Leave question-and-answer sections out of the index, to evaluate on them.",
+    )
 
     # Retrieval, each stage with its own switch so that it can be measured.
     passages: int = Field(15, ge=1, le=50, description="Passages that evidence is taken from.")

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from rag.articles import read_article
+from rag.articles import read_article, without_faqs
 from rag.catalogue import Catalogue
 from rag.catalogue_writer import CatalogueWriter
 from rag.chunking import split_article
@@ -19,7 +19,7 @@ from rag.errors import ArticleError, IndexUnavailable, UsageError
 from rag.generations import Place, Pointer, read_pointer, writing
 from rag.publishing import Draft, clear_leftovers, remembered_roots, vectors_look_whole
 from rag.records import Article
-from rag.roots import absolute, article_files, article_ids, shipped_corpus
+from rag.roots import FailedFile, absolute, article_files, article_ids, shipped_corpus
 from rag.settings import Settings
 
 Stage = Literal["waiting", "reading", "embedding", "storing", "checking", "switching", "cleaning"]
@@ -35,14 +35,6 @@ class IndexProgress:
     done: int = 0
     total: int = 0
     seconds_left: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FailedFile:
-    """A file that is not in the index, or only as it was before, and why."""
-
-    path: str
-    error: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +112,13 @@ class _Update:
     ) -> None:
         self._index = settings.index_directory
         self._chroma_url = settings.chroma_url
-        self._chunk_tokens = settings.chunk_tokens
+        self._settings = settings
         self._embedder = embedder
+        self._made_with = {  # what the chunks of an unchanged article depend on
+            "embedder": embedder.name,
+            "chunk_tokens": str(settings.chunk_tokens),
+            "leave_out_faqs": str(settings.leave_out_faqs),
+        }
         self._progress = progress
         self._rebuild = rebuild
         self._draft: Draft | None = None
@@ -183,8 +180,8 @@ class _Update:
             return self._report(0, started)
         catalogue = self._next
         catalogue.set_roots(self._roots)
-        catalogue.set_meta("embedder", self._embedder.name)
-        catalogue.set_meta("chunk_tokens", str(self._chunk_tokens))
+        for key, value in self._made_with.items():
+            catalogue.set_meta(key, value)
         if self._rebuild:
             catalogue.rebuild_words()
         catalogue.commit()
@@ -235,7 +232,9 @@ class _Update:
 
     def _read(self, files: Sequence[Path], ids: Mapping[Path, str]) -> None:
         """Reads the files that may have changed; those that did go into the next catalogue."""
-        to_read = [file for file in files if self._rebuild or not self._looks_unchanged(file)]
+        # What is a FAQ is decided in reading, which may have been by an earlier version.
+        anew = self._rebuild or self._differs("leave_out_faqs")
+        to_read = [file for file in files if anew or not self._looks_unchanged(file)]
         self._unchanged += len(files) - len(to_read)
         rewritten: list[tuple[Path, os.stat_result]] = []
         for done, file in enumerate(to_read):
@@ -243,7 +242,7 @@ class _Update:
             known = self._known.get(file)
             try:
                 status = file.stat()  # before reading: a later change then shows as one
-                article = _read_unicode(file, article_id=ids[file])
+                article = read_article(file, article_id=ids[file])
             except (ArticleError, OSError) as error:
                 if known and not file.exists():
                     self._next.remove_file(file)
@@ -282,7 +281,9 @@ class _Update:
 
     def _split(self, article: Article) -> None:
         chunks = split_article(
-            article, max_tokens=self._chunk_tokens, count_tokens=self._embedder.count_tokens
+            without_faqs(article) if self._settings.leave_out_faqs else article,
+            max_tokens=self._settings.chunk_tokens,
+            count_tokens=self._embedder.count_tokens,
         )
         self._next.put_chunks(article.id, chunks, embedder_name=self._embedder.name)
 
@@ -302,14 +303,17 @@ class _Update:
             self._split(self._next.article(new))
 
     def _split_again_if_settings_changed(self) -> None:
-        if self._current is None or (
-            self._current.meta("embedder") == self._embedder.name
-            and self._current.meta("chunk_tokens") == str(self._chunk_tokens)
-        ):
+        if not self._differs(*self._made_with):
             return
         for file in self._next.files():
             if file.path not in self._fresh:
                 self._split(self._next.article(file.article_id))
+
+    def _differs(self, *names: str) -> bool:
+        """Whether the current generation was made with another one of these settings."""
+        if self._current is None:
+            return False
+        return any(self._current.meta(name) != self._made_with[name] for name in names)
 
     def _is_up_to_date(self) -> bool:
         """Whether nothing differs, and what is there can be searched."""
@@ -340,8 +344,7 @@ class _Update:
             self._progress(IndexProgress("embedding", len(missing), len(missing), 0.0))
 
     def _fail(self, path: Path, error: str) -> None:
-        name = str(path).encode("utf-8", "backslashreplace").decode()
-        self._failed.append(FailedFile(name, error.encode("utf-8", "backslashreplace").decode()))
+        self._failed.append(FailedFile.of(path, error))
 
     def _report(self, chunks: int, started: float) -> IndexReport:
         return IndexReport(
@@ -353,17 +356,6 @@ class _Update:
             chunks=chunks,
             seconds=time.monotonic() - started,
         )
-
-
-def _read_unicode(file: Path, *, article_id: str) -> Article:
-    """`read_article`, for a file whose name and text can be stored and shown."""
-    try:
-        str(file).encode()
-        article = read_article(file, article_id=article_id)
-        (article.title + article.source + article.text).encode()
-    except UnicodeEncodeError as error:
-        raise ArticleError(f"{file} has a name or text that is not Unicode: {error}.") from error
-    return article
 
 
 def _is_under(path: Path, folders: Iterable[Path]) -> bool:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from rag.articles import SUFFIXES, find_files, read_article
+from rag.articles import SUFFIXES, find_files, read_article, without_faqs
+from rag.blocks import parse_sections
 from rag.errors import ArticleError, UsageError
 from rag.records import Article, Block
 
@@ -108,6 +111,55 @@ def test_files_are_found_sorted_and_hidden_ones_passed_over(tmp_path: Path) -> N
     assert set(SUFFIXES) == {".md", ".txt", ".html", ".htm", ".pdf", ".docx"}
     with pytest.raises(UsageError, match="no file or folder"):
         find_files(tmp_path / "gone")
+
+
+def test_faqs_leave_with_the_headings_that_led_only_to_them(read) -> None:
+    article = without_faqs(
+        read(
+            "a.md",
+            f"# Guide\n\n## Use\n\n### FAQ\n\n#### Is it free?\n\nYes.\n\n### Cost\n\n{PROSE}\n\n"
+            f"**Is it dear?** No.\n\n{PROSE} Again.\n\n## Questions and answers\n\n1. Is it?\nNo.",
+        )
+    )
+    assert [
+        (section.heading, article.text[section.start : section.end]) for section in article.sections
+    ] == [
+        ("Use", "# Guide\n\n## Use"),
+        ("Use > Cost", f"### Cost\n\n{PROSE}"),
+        ("Use > Cost", f"{PROSE} Again."),
+    ]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            "# A;## B;### C;## FAQ;### Is it?;1. Is it?;**Is it?**;**Q?** yes;- a;| a | b |;"
+            "Prose here. More.;Yes, so.;".split(";")
+        ),
+        max_size=16,
+    ).map("\n".join)
+)
+def test_leaving_faqs_out_leaves_everything_else_as_it_was(text: str) -> None:
+    whole = Article("a", "A", "a.md", text, parse_sections(text, title="A"))
+    closed = without_faqs(whole)
+    others = [
+        block for kind in ("paragraph", "list_item", "table_row") for block in blocks(whole, kind)
+    ]
+    kept = [block for section in closed.sections for block in section.blocks]
+    assert sorted(others, key=lambda block: block.start) == [
+        block for block in kept if block.kind != "heading"
+    ]
+    assert set(kept) - set(others) <= set(blocks(whole, "heading"))
+    if not blocks(whole, "faq"):
+        assert closed == whole
+    for section in closed.sections:
+        assert (section.start, section.end) == (section.blocks[0].start, section.blocks[-1].end)
+        for pair in blocks(whole, "faq"):
+            assert pair.end <= section.start or section.end <= pair.start
+    assert [section.start for section in closed.sections] == sorted(
+        section.start for section in closed.sections
+    )
 
 
 @needs_shared_articles

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -112,6 +113,75 @@ def test_plain_questions_count_under_an_faq_heading_only() -> None:
     assert pairs(asked) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "question", "answer"),
+    [
+        ("**Q1.** What is it?\n\nOne.\n\n**Q2.** Is it?\n\nTwo.", "**Q1.** What is it?", "One."),
+        ("Q1: What is it?\nA1: One.\nQ2: Is it?\nA2: Two.", "Q1: What is it?", "A1: One."),
+        ("**Q:** What is it?\n**A:** One.", "**Q:** What is it?", "**A:** One."),
+        ("Q: Say what it does.\nA: One.", "Q: Say what it does.", "A: One."),
+        ("### Q: What is it?\n\nOne.", "### Q: What is it?", "One."),
+        ("1. What is it?\n   One.\n2. Is it?\n   Two.", "1. What is it?", "One."),
+        ("1. **What is it?**\n   One.\n2. **Is it?**\n   Two.", "1. **What is it?**", "One."),
+        ("What is it?\n: One.", "What is it?", ": One."),
+        ("# FAQ\n\n## What it costs\n\nOne.\n\n## Is it?\n\nTwo.", "## What it costs", "One."),
+        ("## FAQ\n\n## What is it?\n\nOne.\n\n## Is it?\n\nTwo.", "## What is it?", "One."),
+        ("## FAQ\n1. What is it? One.\n2. Is it? Two.", "1. What is it?", "One."),
+        (
+            "## FAQ\n### What is it?\nOne. Or is it?\n### Is it?\nTwo.",
+            "### What is it?",
+            "One. Or is it?",
+        ),
+        (
+            "<details><summary>What is it?</summary>One.</details>",
+            "<details><summary>What is it?</summary>",
+            "One.</details>",
+        ),
+        (
+            "<dl>\n<dt>What is it?</dt>\n<dd>One.</dd>\n</dl>",
+            "<dl>\n<dt>What is it?</dt>",
+            "<dd>One.</dd>\n</dl>",
+        ),
+    ],
+)
+def test_each_way_to_print_a_question_is_known(text: str, question: str, answer: str) -> None:
+    first, *others = pairs(f"{PROSE}\n\n{text}")
+    assert first == (question, answer)
+    assert len(others) == ("Two." in text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"# Guide\n\n## What is it?\n\n{PROSE}\n\n## Why is it?\n\n{PROSE}",
+        f"## 1. What is it?\n\n{PROSE}\n\n## 2. Why is it?\n\n{PROSE}",
+        f"## Q3. Results\n\n{PROSE}\n\n## Q4. Outlook\n\n{PROSE}",
+        f"{PROSE}\n\nBut is it so?\n\nYes. {PROSE}\n\nNo. {PROSE}\n\n{PROSE}",
+        "Ask your vendor:\n\n1. What does it cost? Compare.\n2. Is it safe? Have it tested.",
+        "<details><summary>Show the code</summary>\nprint(1)\n</details>",
+        f"## Why FAQ pages matter\n\n{PROSE}\n\n{PROSE}\n\n{PROSE}",
+    ],
+)
+def test_an_articles_own_text_is_not_its_faq(text: str) -> None:
+    assert pairs(text) == []
+
+
+def test_a_long_answer_under_its_heading_is_whole() -> None:
+    answer = "\n\n".join([PROSE * 4] * 6)
+    (first, second) = pairs(f"## FAQ\n\n### Is it long?\n\n{answer}\n\n### And this?\n\nNo.")
+    assert first == ("### Is it long?", answer)
+    assert second == ("### And this?", "No.")
+
+
+def test_answers_whose_questions_were_lost_are_marked_where_a_faq_stood() -> None:
+    answers = ["Yes. It is free for ever.", "It runs on any laptop.", "No, it asks nobody."]
+    headed = "\n\n".join(["# Guide", PROSE, "## FAQs", *answers, "## End", PROSE])
+    lines = "\n".join([PROSE, PROSE * 2, PROSE * 3])
+    without_headings = "\n\n".join([lines, "\n".join(answers), lines])
+    for text in (headed, without_headings):
+        assert pairs(text) == [("", answer) for answer in answers]
+
+
 def test_a_list_of_questions_without_answers_holds_no_pair() -> None:
     assert pairs(f"# T\n\n1. What is x?\n2. How is y?\n3. Why is z?\n\n{PROSE}") == []
 
@@ -128,7 +198,9 @@ def test_title_is_the_top_heading_or_a_first_line_that_stands_as_one() -> None:
     st.lists(
         st.sampled_from(
             "# A;## FAQ;Is it?;1. Is it?;**Is it?**;**Q?** yes;Q: b?;A: c;- a;  in;✓ x;> q;a | b;"
-            "| a | b |;|---|---|;---;===;```;Title Line;Prose here. More.;It can:;\t;".split(";")
+            "| a | b |;|---|---|;---;===;```;Title Line;Prose here. More.;It can:;\t;Yes, so.;"
+            "**Q1.** c?;A: d;1. E? F.;  G?;: h;<details><summary>I?</summary>;</details>;"
+            "<dl>;<dt>J?</dt>;<dd>k</dd>;</dl>".split(";")
         ),
         max_size=16,
     ).map("\n".join)
@@ -143,7 +215,7 @@ def test_blocks_lie_in_order_inside_sections_and_hold_every_visible_character(te
             assert position <= block.start < block.end
             if block.kind == "faq":
                 assert block.answer_start is not None
-                assert block.start < block.answer_start < block.end
+                assert block.start <= block.answer_start < block.end
             else:
                 assert block.answer_start is None
             outside += text[position : block.start]

@@ -86,7 +86,7 @@ def test_html_faq_pairs_are_kept_wherever_the_page_has_them() -> None:
     )
     text = read_html(page, Path("page.html")).text
     assert text.endswith("## Frequently asked questions\n\n**Is it free?**\nYes & always.")
-    assert "**Can I return it?**\n\nWithin 30 days." in text
+    assert "**Can I return it?**\nWithin 30 days." in text
     assert "- LLM: A language model." in text
     assert "**What is RAG?**\nReading first." in text
 
@@ -98,6 +98,51 @@ def test_a_pair_that_the_page_shows_is_not_told_twice() -> None:
         head=f'<script type="application/ld+json">{json.dumps(faq)}</script>',
     )
     assert read_html(page, Path("page.html")).text.count("Yes, always.") == 1
+
+
+QUESTIONS = [
+    {
+        "@type": "Question",
+        "name": "<b>Is it free?</b>",
+        "acceptedAnswer": {"@type": "Answer", "text": "<p>Yes &amp; <b>always</b>.</p><p>Ok.</p>"},
+    },
+    {"@type": ["Question"], "name": "Speed", "acceptedAnswer": [{"text": "It is fast."}]},
+]
+FAQ_PAGE = {"@type": "FAQPage", "mainEntity": QUESTIONS}
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        json.dumps(FAQ_PAGE),
+        json.dumps({"@context": "https://schema.org", "@graph": [{"@type": "Article"}, FAQ_PAGE]}),
+        f"<!--\n{json.dumps(FAQ_PAGE)}\n-->",
+        f"//<![CDATA[\n{json.dumps(FAQ_PAGE)}\n//]]>",
+        json.dumps(FAQ_PAGE).replace("It is fast", "It is\n fast"),
+        json.dumps(FAQ_PAGE).replace('"Question"', '"https://schema.org/Question"'),
+    ],
+    ids=["plain", "graph", "comment", "cdata", "raw line break", "full names"],
+)
+def test_questions_that_only_the_code_of_a_page_names_are_read(script: str) -> None:
+    head = f'<script type="application/ld+json; charset=utf-8">{script}</script>'
+    page = html_page(f"<article><h1>A guide</h1><p>{PROSE}</p></article>", head=head)
+    text = read_html(page, Path("page.html")).text
+    pairs = "**Is it free?**\nYes & always. Ok.\n\n**Q: Speed**\nIt is fast."
+    assert text.endswith(f"{PROSE.strip()}\n\n## Frequently asked questions\n\n{pairs}")
+
+
+def test_a_question_lost_from_the_page_is_put_over_its_answer() -> None:
+    head = f'<script type="application/ld+json">{json.dumps(FAQ_PAGE)}</script>'
+    page = html_page(
+        f"<article><h1>A guide</h1><p>{PROSE}</p><h2>FAQ</h2><button>Is it free?</button>"
+        "<div><p>Yes &amp; <b>always</b>.</p><p>Ok.</p></div><button>Speed</button>"
+        f"<p>It is fast.</p><h2>End</h2><p>{PROSE}</p></article>",
+        head=head,
+    )
+    text = read_html(page, Path("page.html")).text
+    faq = text.partition("## FAQ\n\n")[2].partition("\n\n## End")[0]
+    assert faq == "**Is it free?**\nYes & always. Ok.\n\n**Q: Speed**\nIt is fast."
+    assert text.count("Yes & always") == text.count("It is fast") == 1
 
 
 def test_a_page_too_short_to_have_a_main_part_is_read_whole() -> None:

@@ -63,6 +63,11 @@ def test_passages_that_follow_each_other_become_one() -> None:
     assert joined[0].score == 1.0
 
 
+def test_passages_are_not_joined_over_words_that_are_in_no_passage() -> None:
+    apart = [hit(0, 20, rank=1), hit(62, 78, rank=2)]
+    assert join_neighbours(apart, article_text=lambda name: ARTICLE) == apart
+
+
 @given(st.sets(st.integers(0, len(ARTICLE)), min_size=2, max_size=9))
 def test_joined_passages_are_verbatim(cuts: set[int]) -> None:
     marks = sorted(cuts)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.roots import absolute, article_files, article_ids, shipped_corpus
+from rag.errors import UsageError
+from rag.roots import absolute, article_files, article_ids, read_articles, shipped_corpus
 
 
 def ids(files: list[str], roots: list[str]) -> dict[str, str]:
@@ -61,3 +62,16 @@ def test_one_place_has_one_spelling(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert absolute(Path()) == absolute(Path("../x")) == (tmp_path / "x").resolve()
     assert absolute(Path("../gone.md")) == tmp_path.resolve() / "gone.md"
     assert PurePosixPath(absolute(Path("..")).as_posix()).name == tmp_path.name
+
+
+def test_articles_are_read_as_an_index_names_them_and_bad_files_told(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "b.md").write_text("# B\n\nText.")
+    (tmp_path / "a.txt").write_text("Text.")
+    (tmp_path / "empty.md").touch()
+    articles, failed = read_articles([tmp_path, tmp_path / "a.txt"])
+    assert [article.id for article in articles] == ["a.txt", "sub/b.md"]
+    assert [file.path for file in failed] == [str(tmp_path / "empty.md")]
+    assert "is empty" in failed[0].error
+    with pytest.raises(UsageError, match="no file or folder"):
+        read_articles([tmp_path / "gone"])

@@ -187,6 +187,33 @@ def test_other_settings_split_and_embed_again(library: Library) -> None:
         Index.open(directory, embedder_name="words")
 
 
+def test_an_index_may_leave_faqs_out_and_take_them_back(library: Library) -> None:
+    pair = "### Is the violin in tune?\n\nNo, the violin lacks a string."
+    after = "Unlike the orchid, it has no leaves. " * 2
+    library.write("violin.md", f"{prose('violin')}\n\n## FAQ\n\n{pair}\n\n## Orchid\n\n{after}")
+    library.write("questions.md", "# FAQ\n\n## Is a comet hot?\n\nNot at all.")
+    library.sync()
+    opened = library.contents()
+    library.settings = library.settings.model_copy(update={"leave_out_faqs": True})
+    library.sync()
+    closed = library.contents()
+    assert [article for article, _ in closed] == [article for article, _ in opened]
+    text = "\n".join(chunk.text for _, chunks in closed for chunk in chunks)
+    assert "lacks a string" not in text and "Not at all" not in text and "FAQ" not in text
+    assert after.strip() in text
+    for (article, with_faqs), (_, without) in zip(opened, closed, strict=True):
+        for section in article.sections:
+            for block in section.blocks:
+                covered = any(c.start < block.end and block.start < c.end for c in without)
+                assert covered == (block.kind != "faq") or block.kind == "heading"
+        if not any(block.kind == "faq" for s in article.sections for block in s.blocks):
+            assert without == with_faqs
+    assert library.counts() == (0, 0, 5, 0, 0)
+    library.settings = library.settings.model_copy(update={"leave_out_faqs": False})
+    library.sync()
+    assert library.contents() == opened
+
+
 def test_a_rebuild_makes_the_same_index_and_embeds_nothing(library: Library) -> None:
     before, answers = library.contents(), library.answers()
     assert library.counts(rebuild=True) == (0, 0, 3, 0, 0)
