@@ -1,126 +1,163 @@
-"""Learn when a question can be answered, from question sets with answerable and unanswerable ones.
+"""Learn when to answer, from question sets with answerable and unanswerable ones.
 
     python -m eval.calibrate measure --index DIR --questions FILE.jsonl ... --out SIGNALS.jsonl
-    python -m eval.calibrate fit SIGNALS.jsonl ... --out rag/answerability.json
+    python -m eval.calibrate fit SIGNALS.jsonl ...
 
-`measure` asks the language model about each question, some seconds each, and goes on where it
-was cut. `fit` weighs the signals by logistic regression; each question is judged by weights
-learned from the others (ten folds), and the threshold is the lowest that lets at most 5% of
-the answerable questions be refused. The figures are written beside the weights.
+`measure` asks the language model about each question, has it draft an answer and asks about
+the draft, some ten seconds each, and goes on where it was cut. `fit` weighs the signals of both
+gates by logistic regression and writes `rag/answerability.json` and `rag/confirmation.json`.
+Each question is judged by weights learned from the others (ten folds), and a gate's threshold is
+the lowest that lets at most a given share of what should pass be refused. The figures are
+written beside the weights.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import date
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from eval.agreement import AgreementJudge
+from eval.cases import dataset_cases, read_lines, spread
 from eval.metrics import wilson
-from rag import EvidenceSet, Signals, ask_model, load_settings, measure, open_assistant
+from eval.records import Case
+from eval.scoring import states_answer
+from rag import (
+    Assistant,
+    DraftSignals,
+    EvidenceSet,
+    Signals,
+    answer_messages,
+    ask_model,
+    check,
+    draft_sentences,
+    load_settings,
+    measure,
+    measure_draft,
+    open_assistant,
+)
 
-MOST_REFUSED = 0.05  # of the answerable questions
+# Of what should pass, how much each gate may refuse; together at most 5%.
+MOST_REFUSED_BEFORE = 0.03
+MOST_REFUSED_AFTER = 0.03
 FOLDS = 10
 SIGNALS = [field.name for field in fields(Signals)]
+DRAFT_SIGNALS = [field.name for field in fields(DraftSignals)]
 
 
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The JSON values of a JSONL file; none if there is no file."""
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
-
-
-def is_answerable(question: dict[str, Any]) -> bool:
-    """Whether a question of ours, or of an outside bench, has an answer in its articles."""
-    return bool(question.get("answerable", "key_facts" in question))
-
-
-def measure_questions(index: Path, questions: Sequence[dict[str, Any]], out: Path) -> None:
+def measure_questions(index: Path, cases: Sequence[Case], out: Path) -> None:
     """Append the signals of the questions that `out` does not have yet."""
-    done = {line["id"] for line in read_lines(out)}
-    settings = load_settings(index=index)
-    assistant = open_assistant(settings)
+    done = {line["id"] for line in read_lines(out)} if out.exists() else set()
+    assistant = open_assistant(load_settings(index=index))
     with out.open("a", encoding="utf-8") as file:
-        for number, question in enumerate(questions, start=1):
-            if question["id"] in done:
+        for number, case in enumerate(cases, start=1):
+            if case.id in done:
                 continue
-            text = question["question"]
-            hits = assistant.retriever.hits(text)  # type: ignore[attr-defined]
-            evidence = EvidenceSet(text, hits, embedder=assistant.embedder)
-            read = evidence.select(
-                settings.reading_tokens, count_tokens=assistant.embedder.count_tokens
-            )
-            signals = measure(evidence, read)
-            signals = ask_model(signals, read=read, question=text, model=assistant.model)
-            line = {"id": question["id"], "answerable": is_answerable(question), **asdict(signals)}
-            file.write(json.dumps(line) + "\n")
+            file.write(json.dumps(signals_of(case, assistant=assistant)) + "\n")
             file.flush()
-            print(f"\r{number} of {len(questions)}", end="", flush=True)
+            print(f"\r{number} of {len(cases)}", end="", flush=True)
     print()
 
 
-def fit(
-    lines: Sequence[dict[str, Any]], *, names: Sequence[str]
-) -> tuple[dict[str, float], dict[str, Any]]:
-    """(weights over the signals `names`, the others 0, with the threshold; the figures for them).
+def signals_of(case: Case, *, assistant: Assistant) -> dict[str, Any]:
+    """What both gates see of a question; "draft" is None where the check keeps nothing of it."""
+    settings, model, embedder = assistant.settings, assistant.model, assistant.embedder
+    question = case.question
+    hits = assistant.retriever.hits(question)  # type: ignore[attr-defined]
+    evidence = EvidenceSet(question, hits, embedder=embedder)
+    read = evidence.select(settings.reading_tokens, count_tokens=embedder.count_tokens)
+    before = ask_model(measure(evidence, read), read=read, question=question, model=model)
+    writing = model.bind(max_tokens=settings.answer_tokens)
+    draft = "".join(chunk.text for chunk in writing.stream(answer_messages(question, read)))
+    findings = [check(sentence, evidence) for sentence in draft_sentences(draft)]
+    kept = " ".join(finding.text for finding in findings if finding.kept)
+    line = {"id": case.id, "answerable": case.answerable, **asdict(before), "draft": None}
+    if kept:
+        after = measure_draft(findings, question=question, read=read, model=model)
+        agrees = None
+        if case.references:
+            agrees = AgreementJudge(embedder.embed).judge(kept, case.references)[1]
+        right = case.answerable and states_answer(case, kept, agrees=agrees)[0]
+        line["draft"] = {**asdict(after), "right": right}
+    return line
 
-    Threshold and figures come from judging each question by the other folds.
-    """
+
+def fit(
+    values: Sequence[Sequence[float]], passes: Sequence[bool], *, most_refused: float
+) -> tuple[float, list[float], float, dict[str, Any]]:
+    """(bias, weights, threshold, figures); each item is judged by weights learned without it."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score
-    from sklearn.model_selection import cross_val_predict
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-    values = np.array([[line[name] for name in names] for line in lines])
-    answerable = np.array([line["answerable"] for line in lines])
+    table, labels = np.array(values), np.array(passes)
     model = LogisticRegression(class_weight="balanced", C=10.0, max_iter=1000)
-    judged = cross_val_predict(model, values, answerable, cv=FOLDS, method="predict_proba")[:, 1]
-    threshold = float(np.quantile(judged[answerable], MOST_REFUSED))
-    model.fit(values, answerable)
-    weights = dict.fromkeys(SIGNALS, 0.0)
-    weights |= {name: float(w) for name, w in zip(names, model.coef_[0], strict=True)}
-    refused = int((judged[answerable] < threshold).sum())
-    abstained = int((judged[~answerable] < threshold).sum())
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
+    judged = cross_val_predict(model, table, labels, cv=folds, method="predict_proba")[:, 1]
+    threshold = float(np.quantile(judged[labels], most_refused))
+    model.fit(table, labels)
+    refused = int((judged[labels] < threshold).sum())
+    abstained = int((judged[~labels] < threshold).sum())
     figures = {
-        "auroc": round(float(roc_auc_score(answerable, judged)), 3),
-        "answerable": int(answerable.sum()),
+        "auroc": round(float(roc_auc_score(labels, judged)), 3),
+        "should_pass": int(labels.sum()),
         "refused": refused,
-        "refused_95": [round(end, 3) for end in wilson(refused, int(answerable.sum()))],
-        "unanswerable": int((~answerable).sum()),
+        "refused_95": [round(end, 3) for end in wilson(refused, int(labels.sum()))],
+        "should_not": int((~labels).sum()),
         "abstained": abstained,
-        "abstained_95": [round(end, 3) for end in wilson(abstained, int((~answerable).sum()))],
+        "abstained_95": [round(end, 3) for end in wilson(abstained, int((~labels).sum()))],
     }
-    return {"bias": float(model.intercept_[0]), **weights, "threshold": threshold}, figures
+    return float(model.intercept_[0]), model.coef_[0].tolist(), threshold, figures
 
 
-def learned(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The whole content of `answerability.json`."""
-    with_log_odds, all_signals = fit(lines, names=SIGNALS)
-    without, cheap = fit(lines, names=[name for name in SIGNALS if name != "log_odds"])
-    return {
-        "with_log_odds": with_log_odds,
-        "without_log_odds": without,
-        "figures": {
-            "date": date.today().isoformat(),
-            "all_signals": all_signals,
-            "without_log_odds": cheap,
-            **{name: fit(lines, names=[name])[1] for name in SIGNALS},
-        },
-    }
+def learn_gate(
+    lines: Sequence[Mapping[str, Any]],
+    labels: Sequence[bool],
+    names: Sequence[str],
+    *,
+    most_refused: float,
+) -> dict[str, Any]:
+    """The content of a gate's file: weights with and without the model's word, and figures."""
+    content: dict[str, Any] = {}
+    figures: dict[str, Any] = {"date": date.today().isoformat()}
+    cheap = [name for name in names if name != "log_odds"]
+    for title, used in (("with_log_odds", names), ("without_log_odds", cheap)):
+        table = [[line[name] for name in used] for line in lines]
+        bias, weights, threshold, found = fit(table, labels, most_refused=most_refused)
+        learned = dict.fromkeys(names, 0.0) | dict(zip(used, weights, strict=True))
+        content[title] = {"bias": bias, **learned, "threshold": threshold}
+        figures[title] = found
+    for name in names:
+        alone = [[line[name]] for line in lines]
+        figures[name] = fit(alone, labels, most_refused=most_refused)[3]
+    return {**content, "figures": figures}
 
 
-def _questions(paths: Sequence[Path], most: int | None) -> Iterator[dict[str, Any]]:
-    for path in paths:
-        lines = sorted(read_lines(path), key=lambda line: str(line["id"]))
-        if most is not None and len(lines) > most:
-            # Spread over the file, which is often ordered by kind.
-            lines = [lines[round(i)] for i in np.linspace(0, len(lines) - 1, most)]
-        yield from lines
+def learn_both(lines: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The contents of `answerability.json` and `confirmation.json`.
+
+    The second gate learns from drafts that passed the check: right answers are to pass it, and
+    answers to what the articles do not answer are not. Wrong answers to answerable questions
+    teach it nothing, as it is not asked to tell them.
+    """
+    answerable = [line["answerable"] for line in lines]
+    first = learn_gate(lines, answerable, SIGNALS, most_refused=MOST_REFUSED_BEFORE)
+    drafts = [
+        line["draft"]
+        for line in lines
+        if line.get("draft") and (line["draft"]["right"] or not line["answerable"])
+    ]
+    right = [draft["right"] for draft in drafts]
+    second = learn_gate(drafts, right, DRAFT_SIGNALS, most_refused=MOST_REFUSED_AFTER)
+    return first, second
 
 
 def main() -> None:
@@ -134,16 +171,20 @@ def main() -> None:
     measuring.add_argument("--out", type=Path, required=True)
     fitting = commands.add_parser("fit", help="learn the weights from recorded signals")
     fitting.add_argument("signals", type=Path, nargs="+")
-    fitting.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     if arguments.command == "measure":
-        questions = list(_questions(arguments.questions, arguments.most))
-        measure_questions(arguments.index, questions, arguments.out)
-    else:
-        lines = [line for path in arguments.signals for line in read_lines(path)]
-        value = learned(lines)
-        arguments.out.write_text(json.dumps(value, indent=1) + "\n", "utf-8")
-        print(json.dumps(value["figures"], indent=1))
+        cases = [
+            case
+            for path in arguments.questions
+            for case in spread(dataset_cases(path), arguments.most or sys.maxsize)
+        ]
+        measure_questions(arguments.index, cases, arguments.out)
+        return
+    lines = [line for path in arguments.signals for line in read_lines(path)]
+    for name, content in zip(("answerability", "confirmation"), learn_both(lines), strict=True):
+        path = Path(str(resources.files("rag") / f"{name}.json"))
+        path.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+        print(f"{path.name}: {json.dumps(content['figures'], indent=1)}")
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from rag.offline import turn_off_telemetry
+from rag.offline import let_idle_threads_sleep, turn_off_telemetry
 
-turn_off_telemetry()  # before any library is imported
+turn_off_telemetry()  # both before any library is imported
+let_idle_threads_sleep()
 
 from rag.errors import (  # noqa: E402
     ArticleError,
@@ -37,24 +38,51 @@ from rag.records import (  # noqa: E402
 )
 
 if TYPE_CHECKING:
-    from rag.answerability import Signals, Weights, ask_model, measure
+    from rag.answerability import Signals, Weights, ask_model, log_odds_of_yes, measure
+    from rag.answering import draft_sentences
+    from rag.confirmation import DraftSignals, measure_draft
     from rag.evidence import EvidenceSet
-    from rag.pipeline import Assistant, open_assistant, open_index, open_retriever
+    from rag.pipeline import (
+        Assistant,
+        open_assistant,
+        open_chat_model,
+        open_embedder,
+        open_index,
+        open_retriever,
+        sha256_of_model,
+    )
+    from rag.prompts import answer_messages
+    from rag.roots import FailedFile, read_articles, shipped_corpus
     from rag.settings import Settings, load_settings
+    from rag.updating import sync
+    from rag.verification import check
 
 # Found when first asked for, so that `import rag` stays quick.
 _LATER = {
     "Assistant": "rag.pipeline",
+    "DraftSignals": "rag.confirmation",
     "EvidenceSet": "rag.evidence",
+    "FailedFile": "rag.roots",
     "Settings": "rag.settings",
     "Signals": "rag.answerability",
     "Weights": "rag.answerability",
+    "answer_messages": "rag.prompts",
     "ask_model": "rag.answerability",
+    "check": "rag.verification",
+    "draft_sentences": "rag.answering",
     "load_settings": "rag.settings",
+    "log_odds_of_yes": "rag.answerability",
     "measure": "rag.answerability",
+    "measure_draft": "rag.confirmation",
     "open_assistant": "rag.pipeline",
+    "open_chat_model": "rag.pipeline",
+    "open_embedder": "rag.pipeline",
     "open_index": "rag.pipeline",
     "open_retriever": "rag.pipeline",
+    "read_articles": "rag.roots",
+    "sha256_of_model": "rag.pipeline",
+    "shipped_corpus": "rag.roots",
+    "sync": "rag.updating",
 }
 
 
@@ -74,8 +102,10 @@ __all__ = [
     "Chunk",
     "Citation",
     "DependencyError",
+    "DraftSignals",
     "EngineError",
     "EvidenceSet",
+    "FailedFile",
     "FootnoteError",
     "Hit",
     "IndexLocked",
@@ -92,10 +122,21 @@ __all__ = [
     "UsageError",
     "Verdict",
     "Weights",
+    "answer_messages",
     "ask_model",
+    "check",
+    "draft_sentences",
     "load_settings",
+    "log_odds_of_yes",
     "measure",
+    "measure_draft",
     "open_assistant",
+    "open_chat_model",
+    "open_embedder",
     "open_index",
     "open_retriever",
+    "read_articles",
+    "sha256_of_model",
+    "shipped_corpus",
+    "sync",
 ]

@@ -12,18 +12,18 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, BaseMessage
 
 from rag.errors import EngineError
 from rag.evidence import Evidence, EvidenceSet
 from rag.prompts import answerable_messages
-from rag.records import Hit
 from rag.terms import content_words, coverage, name_is_in, names, numbers
 
 if TYPE_CHECKING:
@@ -96,25 +96,31 @@ def ask_model(
     signals: Signals, *, read: Sequence[Evidence], question: str, model: BaseChatModel
 ) -> Signals:
     """The signals with the model's log P(Yes) - log P(No); as they were if it reports none."""
+    log_odds = log_odds_of_yes(model, answerable_messages(question, read))
+    return signals if log_odds is None else replace(signals, log_odds=log_odds)
+
+
+def log_odds_of_yes(model: BaseChatModel, messages: Sequence[BaseMessage]) -> float | None:
+    """log P(Yes) - log P(No) of the first token of the reply; None where it is not reported."""
     asking = model.bind(max_tokens=1, logprobs=True, top_logprobs=TOP_LOGPROBS)
     try:
-        reply = asking.invoke(answerable_messages(question, read))
+        reply = asking.invoke(list(messages))
     except EngineError:
         # Some servers refuse to report probabilities; one that is down will fail at the draft.
-        return signals
+        return None
     content = (_logprobs(reply) or {}).get("content") or []
     if not content:
-        return signals
+        return None
     alternatives = content[0]["top_logprobs"]
-    log_odds = _logprob_of("yes", alternatives) - _logprob_of("no", alternatives)
-    return replace(signals, log_odds=log_odds)
+    return _logprob_of("yes", alternatives) - _logprob_of("no", alternatives)
 
 
-def unmet_anchors(question: str, hits: Sequence[Hit]) -> list[str]:
-    """The question's names and numbers that no passage has, for the reader of an abstention."""
-    passages = "\n".join(hit.chunk.embedded_text for hit in hits)
-    unmet = [name for name in names(question) if not name_is_in(name, passages)]
-    return sorted(unmet) + sorted(f"{value:f}" for value in numbers(question) - numbers(passages))
+def unmet_anchors(question: str, text: str) -> list[str]:
+    """The question's names and numbers that `text` lacks, names as the question writes them."""
+    unmet = sorted(name for name in names(question) if not name_is_in(name, text))
+    spelled = [re.search(re.escape(name), question, re.IGNORECASE) for name in unmet]
+    written = [match[0] if match else name for match, name in zip(spelled, unmet, strict=True)]
+    return written + sorted(f"{value:f}" for value in numbers(question) - numbers(text))
 
 
 def _share_of_anchors(question: str, text: str) -> float:

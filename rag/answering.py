@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rag.answerability import ask_model, learned_weights, measure, unmet_anchors
+from rag.confirmation import cited_by, draft_probability, measure_draft, nearest_words
 from rag.evidence import Evidence, EvidenceSet
 from rag.prompts import ABSTENTION, answer_messages
 from rag.records import (
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 # Below this the question is so far from every passage that the language model is not asked.
 HOPELESS = 0.05
+# From this cosine on, what stands nearest to a question is worth showing when it is no answer.
+NEAR = 0.5
 MARKS = re.compile(r"\s*\[\d+(?:\s*,\s*\d+)*\]")
 
 
@@ -110,7 +113,9 @@ def stream_answer(
         why = f"{probability:.0%} likely; answered from {threshold:.0%}"
         gate = Verdict("Do the passages hold the answer?", answerable, probability, why)
         if not answerable:
-            yield finish((), looked_at(query, hits), gate)
+            near = [p for p, cosine in evidence.nearest(1) if cosine >= NEAR]
+            instead = nearest_words(query.standalone, near) or not_mentioned(query, hits)
+            yield finish((), f"{looked_at(hits)}{instead}", gate)
             return
     draft = ""
     for chunk in model.bind(max_tokens=settings.answer_tokens).stream(
@@ -128,7 +133,19 @@ def stream_answer(
     yield AnswerUpdate(stage="checking", draft=draft)
     judge = check if settings.verify else nearest
     findings = [judge(sentence, evidence) for sentence in draft_sentences(draft)]
-    yield finish(findings, f"{looked_at(query, hits)} Nothing drafted from them held.", gate)
+    if gate and any(finding.kept for finding in findings):
+        signals = measure_draft(findings, question=query.standalone, read=read, model=model)
+        probability, threshold = draft_probability(signals)
+        answers = probability >= threshold
+        why = f"{probability:.0%} likely; said from {threshold:.0%}"
+        gate = Verdict("Does the draft answer this question?", answers, probability, why)
+        if not answers:
+            instead = nearest_words(query.standalone, cited_by(findings))
+            withdrawn = [withdraw(finding) for finding in findings]
+            yield finish(withdrawn, f"{looked_at(hits)}{instead}", gate)
+            return
+    reason = f"{looked_at(hits)}{not_mentioned(query, hits)} Nothing drafted from them held."
+    yield finish(findings, reason, gate)
 
 
 def answerable_probability(
@@ -146,6 +163,14 @@ def answerable_probability(
     signals = ask_model(signals, read=read, question=evidence.question, model=model)
     weights = without if signals.log_odds is None else with_log_odds
     return weights.probability(signals), weights.threshold
+
+
+def withdraw(finding: Finding) -> Finding:
+    """The same sentence, not kept: it may be in the articles, and answers something else."""
+    if not finding.kept:
+        return finding
+    why = f"{finding.why}, but it does not answer this question"
+    return Finding(finding.text, (), finding.support, why)
 
 
 def draft_sentences(draft: str) -> list[str]:
@@ -185,13 +210,17 @@ def cite(findings: Sequence[Finding]) -> tuple[tuple[Sentence, ...], tuple[Citat
     return tuple(sentences), citations
 
 
-def looked_at(query: Query, hits: Sequence[Hit]) -> str:
-    """What was read before abstaining, and what of the question was not found in it."""
+def looked_at(hits: Sequence[Hit]) -> str:
+    """What was read before abstaining."""
     titles = list(dict.fromkeys(hit.chunk.title for hit in hits))
     count = f"{len(hits)} passage" + ("s" if len(hits) > 1 else "")
     listed = ", ".join(f"“{title}”" for title in titles[:3])
     more = f" and {len(titles) - 3} more" if len(titles) > 3 else ""
-    reason = f"Looked at {count} in {listed}{more}."
-    if unmet := unmet_anchors(query.standalone, hits):
-        reason += f" None of them mentions {', '.join(unmet)}."
-    return reason
+    return f"Looked at {count} in {listed}{more}."
+
+
+def not_mentioned(query: Query, hits: Sequence[Hit]) -> str:
+    """The question's names and numbers that were not found in any passage, as a sentence."""
+    passages = "\n".join(hit.chunk.embedded_text for hit in hits)
+    unmet = unmet_anchors(query.standalone, passages)
+    return f" None of them mentions {', '.join(unmet)}." if unmet else ""

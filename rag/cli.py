@@ -1,4 +1,4 @@
-"""The `rag` command: index, search, ask, chat, models, doctor.
+"""The `rag` command: index, search, ask, eval, chat, models, doctor.
 
 Results go to stdout, everything else to stderr. Exit codes: 0 done (an abstention is an
 answer), 1 done in part or failed, 2 used wrongly. An error is one line that says what
@@ -7,26 +7,24 @@ happened and what to try next; `--debug` adds the traceback.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from rag import terminal
+from rag.cli_models import models_app
 from rag.errors import FootnoteError, UsageError
 from rag.settings import Settings, load_settings
+from rag.terminal import JsonOption, err, out, print_json
 
 if TYPE_CHECKING:
     from rag.catalogue import ArticleSummary
     from rag.pipeline import Assistant
-    from rag.transfers import PullProgress
     from rag.updating import IndexProgress
 
 app = typer.Typer(
@@ -38,25 +36,14 @@ app = typer.Typer(
     help="Footnote: answers from your own articles, every sentence cited, all on this machine.",
     epilog='Begin with: rag index my-articles/ · rag ask "What does it cost?" · rag chat',
 )
-models_app = typer.Typer(no_args_is_help=True, help="List, fetch and find the models.")
 app.add_typer(models_app, name="models")
-
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False)
 
 IndexOption = Annotated[
     Path | None, typer.Option("--index", help="The index folder.", metavar="DIR")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
 ModelOption = Annotated[
     str | None, typer.Option("--model", help="A name from `rag models list`, or a .gguf file.")
 ]
-
-
-def print_json(value: Any) -> None:
-    """One JSON value on stdout, whatever the width of the terminal."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
 
 
 @app.callback()
@@ -207,6 +194,88 @@ def _ask_batch(settings: Settings, batch: Path, answers: Path) -> None:
     err.print(f"{written} answered now, {len(questions)} in {answers}.")
 
 
+@app.command("eval", epilog="Example: rag eval --articles ~/articles --report report.html")
+def eval_command(
+    index: IndexOption = None,
+    articles: Annotated[
+        list[Path] | None,
+        typer.Option("--articles", metavar="PATH", help="Articles; else those of the index."),
+    ] = None,
+    dataset: Annotated[
+        Path | None,
+        typer.Option("--dataset", metavar="FILE", help="JSONL of questions with answers."),
+    ] = None,
+    closed: Annotated[
+        bool | None,
+        typer.Option(
+            "--closed/--open",
+            help="Leave the articles' FAQs out of what is searched, or in. Closed by default, "
+            "open with --dataset.",
+            show_default=False,
+        ),
+    ] = None,
+    model: ModelOption = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="At most 40 questions, or those so marked.")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Where the HTML report goes.")
+    ] = None,
+    compare: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--compare", metavar="RUN_A RUN_B", help="Compare two kept runs instead."),
+    ] = None,
+    minimum: Annotated[
+        str | None,
+        typer.Option("--min", help="Exit 1 below, such as accuracy=0.8,hallucination=0.02."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score answers and measure hallucination on the articles' own FAQs, or on a set of questions.
+
+    A run that was cut goes on when it is started again. Runs are kept, to be compared.
+    """
+    from eval import terminal as shown
+    from eval.comparison import compare as compare_runs
+    from eval.figures import below_bar
+    from eval.report import write_report
+    from eval.runs import Plan, evaluate, load_run
+
+    settings = load_settings(index=index, model=model)
+    bars = shown.read_bars(minimum) if minimum else {}
+    if report is not None and (report.is_dir() or not report.parent.is_dir()):
+        raise UsageError(
+            f"No report can be written to {report}.",
+            hint="Name a file in a folder that exists with --report FILE.html.",
+        )
+    if compare is not None:
+        found = compare_runs(*(load_run(name, settings=settings) for name in compare))
+        if as_json:
+            print_json(shown.comparison_to_json(found))
+        else:
+            shown.show_comparison(found, out=out)
+        return
+    plan = Plan(settings, tuple(articles or ()), dataset, closed, quick)
+    with terminal.counting(err) as progress:
+        task = progress.add_task("Starting", total=None)
+        run, kept = evaluate(
+            plan,
+            progress=lambda stage, done, total: progress.update(
+                task, description=stage, completed=done, total=total or None
+            ),
+        )
+    path = report or kept.report
+    write_report(run, path)
+    if as_json:
+        print_json(shown.run_to_summary(run, folder=str(kept.folder), report=str(path)))
+    else:
+        shown.show_run(run, out=out)
+        out.print(f"Report: {path}\nKept as {run.id}; compare with: rag eval --compare A B")
+    if missed := below_bar(run.figures, bars):
+        err.print(f"[red]Below the bar:[/red] {'; '.join(missed)}.", soft_wrap=True)
+        raise typer.Exit(1)
+
+
 @app.command(epilog="Example: rag chat --port 7861")
 def chat(
     index: IndexOption = None,
@@ -250,70 +319,6 @@ def _is_shipped_corpus(articles: list[ArticleSummary]) -> bool:
     return any(article.id == "costs-and-speed.md" for article in articles)
 
 
-@models_app.command("list")
-def models_list(as_json: JsonOption = False) -> None:
-    """List the models that can be fetched, and which are here."""
-    from rag.models import is_present, readable_bytes, registry
-
-    settings = load_settings()
-    rows: list[dict[str, Any]] = [
-        {
-            "name": spec.name,
-            "bytes": spec.size,
-            "licence": spec.licence,
-            "present": is_present(spec, directory=settings.models_directory),
-            "path": str(spec.location(settings.models_directory)),
-        }
-        for spec in registry()
-    ]
-    if as_json:
-        print_json(rows)
-        return
-    table = Table("name", "size", "licence", "here", box=None)
-    for row in rows:
-        here = "[green]yes[/green]" if row["present"] else "no"
-        table.add_row(row["name"], readable_bytes(row["bytes"]), row["licence"], here)
-    out.print(table)
-    out.print(
-        f"[dim]In {settings.models_directory}; any other instruct model: --model FILE.gguf[/dim]"
-    )
-
-
-@models_app.command("pull", epilog="Example: rag models pull qwen2.5-coder-1.5b-instruct")
-def models_pull(
-    name: Annotated[str, typer.Argument(help="A name from `rag models list`.")],
-) -> None:
-    """Fetch a model, verify every byte, and keep it for offline use. Resumes where it stopped."""
-    from rag.downloads import pull
-    from rag.models import lookup
-
-    settings = load_settings()
-    spec = lookup(name)
-    with terminal.downloading(err) as progress:
-        task = progress.add_task(name, total=spec.size)
-
-        def show(step: PullProgress) -> None:
-            progress.update(
-                task,
-                description=f"{name} · {step.source} {step.detail}".rstrip(" ·"),
-                completed=step.done_bytes,
-                total=step.total_bytes,
-            )
-
-        path = pull(spec, directory=settings.models_directory, progress=show)
-    out.print(f"{name} is ready: {path}")
-
-
-@models_app.command("path", epilog="Example: rag models path all-MiniLM-L6-v2")
-def models_path(
-    name: Annotated[str, typer.Argument(help="A name from `rag models list`.")],
-) -> None:
-    """Print where a model's file is; exit 1 if it is not here."""
-    from rag.models import find
-
-    sys.stdout.write(f"{find(name, directory=load_settings().models_directory)}\n")
-
-
 @app.command(epilog="Example: rag doctor --json")
 def doctor(
     index: IndexOption = None, model: ModelOption = None, as_json: JsonOption = False
@@ -339,7 +344,8 @@ def doctor(
 
 def fail(error: FootnoteError) -> NoReturn:
     """One line on stderr, and the exit code of the error's kind."""
-    err.print(f"[red]{escape(error.message)}[/red] {escape(error.hint)}".rstrip())
+    line = f"[red]{escape(error.message)}[/red] {escape(error.hint)}".rstrip()
+    err.print(line, soft_wrap=True)
     raise SystemExit(error.exit_code)
 
 

@@ -157,6 +157,11 @@ class EvidenceSet:
         self._vectors = vectors[1:]
         self.cosines: list[float] = [float(value) for value in self._vectors @ vectors[0]]
 
+    def nearest(self, count: int) -> list[tuple[Evidence, float]]:
+        """The pieces likeliest to answer the question, best first, each with its cosine."""
+        order = sorted(range(len(self.pieces)), key=lambda i: -self.scores[i])
+        return [(self.pieces[i], self.cosines[i]) for i in order[:count]]
+
     def similarities(self, text: str) -> list[float]:
         """Cosine of `text` with each piece."""
         return [float(v) for v in self._vectors @ self._embedder.embed([text])[0]]

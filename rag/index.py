@@ -69,6 +69,10 @@ class Index:
         """All articles, by id."""
         return self._generation.catalogue.articles()
 
+    def roots(self) -> list[Path]:
+        """The files and folders that the index was made from."""
+        return self._generation.catalogue.roots()
+
     def article(self, article_id: str) -> Article:
         """The whole article. Raises `IndexUnavailable` when there is none of this id."""
         return self._generation.catalogue.article(article_id)

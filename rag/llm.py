@@ -10,7 +10,6 @@ same prompt gives the same answer.
 from __future__ import annotations
 
 import codecs
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
 
     from rag.settings import Settings
 
-# How long a thread of GNU's OpenMP spins before it sleeps. The default spins on and on, which
-# makes the model 4 to 8 times slower while any other program uses a core.
-SPIN_COUNT = "1000"
 READ_BATCH = 128  # reads as fast as 512 and keeps the saved scores small
 SERVER_SECONDS = 300  # the longest that a server may take for one answer
 ROLES = {"human": "user", "ai": "assistant", "system": "system"}
@@ -62,7 +58,6 @@ class LlamaChat(BaseChatModel):
     _lock: threading.Lock = PrivateAttr(default_factory=threading.Lock)
 
     def model_post_init(self, context: Any, /) -> None:
-        os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)  # read when llama.cpp is loaded
         try:
             import llama_cpp
             from llama_cpp.llama_chat_format import Jinja2ChatFormatter

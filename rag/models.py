@@ -222,6 +222,19 @@ def find(name_or_path: str, *, directory: Path) -> Path:
     raise UsageError(f"The model {path} {problem}.", hint="See `rag models list` for names.")
 
 
+def sha256_of(name_or_path: str, *, directory: Path) -> str:
+    """The SHA-256 of a model file, in hexadecimal; for a registry name the published one.
+
+    Raises as `find` does.
+    """
+    path = find(name_or_path, directory=directory)
+    for spec in _REGISTRY:
+        if spec.name == name_or_path:
+            return spec.files[0].sha256
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def locate(spec: ModelSpec, *, directory: Path) -> Path:
     """The verified local file or folder of `spec`. Raises `ModelMissing` or `ModelCorrupt`."""
     for _, problem in unusable_files(spec, directory):

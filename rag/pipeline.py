@@ -22,7 +22,7 @@ from rag.embedding import Embedder, load_embedder
 from rag.errors import UsageError
 from rag.index import Index
 from rag.llm import load_chat_model
-from rag.models import find
+from rag.models import find, sha256_of
 from rag.records import Answer, AnswerUpdate
 from rag.retrieval import HybridRetriever, documents_to_hits
 from rag.settings import Settings
@@ -123,6 +123,18 @@ def open_embedder(settings: Settings) -> Embedder:
     return load_embedder(folder, name=settings.embedding_model)
 
 
+def open_chat_model(settings: Settings) -> BaseChatModel:
+    """The language model that the settings name, loaded or by its URL."""
+    return load_chat_model(
+        settings, find_model=lambda name: find(name, directory=settings.models_directory)
+    )
+
+
+def sha256_of_model(settings: Settings) -> str:
+    """The hash of the language model's file, in hexadecimal."""
+    return sha256_of(settings.model, directory=settings.models_directory)
+
+
 def open_retriever(settings: Settings) -> HybridRetriever:
     """The retriever over the index that the settings name."""
     index = open_index(settings)
@@ -135,9 +147,7 @@ def open_assistant(settings: Settings) -> Assistant:
     with ThreadPoolExecutor(max_workers=1) as beside:
         # The embedding library takes seconds to load; the language model is read meanwhile.
         warmed = beside.submit(retriever.embedder.embed, ["ready"])
-        model = load_chat_model(
-            settings, find_model=lambda name: find(name, directory=settings.models_directory)
-        )
+        model = open_chat_model(settings)
         warmed.result()
     return Assistant(
         retriever=retriever,

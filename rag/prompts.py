@@ -18,6 +18,7 @@ ABSTENTION = "The articles do not say."
 SYSTEM = "You answer questions from the passages of a reader's own articles. You know nothing else."
 ANSWERABLE = "Does the text state the answer to this question? Reply Yes or No."
 ANSWER = "Answer the question fully in one or two sentences, using only these facts."
+CONFIRM = "Do the facts state this answer to the question? Reply Yes or No."
 STANDALONE = (
     "Rewrite the last question so that it can be understood without the conversation: replace "
     "words such as it, they, that or the second one by what they stand for, and add what the "
@@ -60,6 +61,11 @@ def answerable_messages(question: str, read: Sequence[Evidence]) -> list[BaseMes
 def answer_messages(question: str, read: Sequence[Evidence]) -> list[BaseMessage]:
     """Ask for the answer, in a sentence or two, from this evidence."""
     return _messages(facts_text(question, read) + ANSWER)
+
+
+def confirmation_messages(question: str, read: Sequence[Evidence], draft: str) -> list[BaseMessage]:
+    """Ask for Yes or No: whether this evidence states this answer to the question."""
+    return _messages(facts_text(question, read) + f"Proposed answer: {draft}\n\n{CONFIRM}")
 
 
 def standalone_messages(question: str, history: Sequence[tuple[str, str]]) -> list[BaseMessage]:

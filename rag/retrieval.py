@@ -2,9 +2,10 @@
 
 Two searches propose chunks: vectors find the same meaning in other words, the word index finds
 names and numbers that vectors blur. Reciprocal rank fusion [1] joins the two lists without
-having to compare their scores. Near-duplicates are then dropped, and chunks that follow each
-other in an article are joined, so that the language model reads running text. Each stage has
-its own setting.
+having to compare their scores. Some questions need a second article that only the first one
+names ("the director of X": X's article says who): a second search follows the names in the best
+passage. Near-duplicates are then dropped, and chunks that follow each other in an article are
+joined, so that the language model reads running text. Each stage has its own setting.
 
 The retriever is a LangChain `BaseRetriever`; `documents_to_hits` brings back what it returns.
 
@@ -26,13 +27,14 @@ from rag.embedding import Embedder
 from rag.index import Index
 from rag.records import Chunk, Hit
 from rag.settings import Settings
-from rag.terms import content_words
+from rag.terms import content_words, fold_name, names, words
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import CallbackManagerForRetrieverRun
 
 FUSION_CONSTANT = 60  # of [1]: how slowly a list's say fades with rank
 NEAR_DUPLICATE = 0.9  # share of content words that two passages have in common
+SECOND_CANDIDATES = 5  # chunks the second search may propose; many would bury the first search's
 
 
 class HybridRetriever(BaseRetriever):
@@ -52,27 +54,44 @@ class HybridRetriever(BaseRetriever):
         limit = limit or self.settings.passages
         self.index.reload_if_changed()
         index = self.index.snapshot()  # one generation for the whole question
-        proposals: list[list[str]] = []
-        if self.settings.search_vectors:
-            vector = self.embedder.embed([question])[0]
-            found = index.search_vectors(vector, limit=self.settings.candidates)
-            proposals.append([chunk_id for chunk_id, _ in found])
-        if self.settings.search_words:
-            found = index.search_words(question, limit=self.settings.candidates)
-            proposals.append([chunk_id for chunk_id, _ in found])
-        fused = fuse(proposals)
+        fused = self._search(question, index)
         chunks = index.chunks([chunk_id for chunk_id, _ in fused])
         scores = dict(fused)
         ranked = [
             Hit(chunk=chunk, score=scores[chunk.id], rank=rank)
             for rank, chunk in enumerate(chunks, start=1)
         ]
+        # Joining makes fewer of them, so whoever asks for few gets the first of the usual ones.
+        considered = max(limit, self.settings.passages)
         if self.settings.drop_near_duplicates:
-            ranked = without_near_duplicates(ranked, limit=limit)
-        ranked = ranked[:limit]
+            ranked = without_near_duplicates(ranked, limit=considered)
+        ranked = ranked[:considered]
         if self.settings.join_neighbours:
             ranked = join_neighbours(ranked, article_text=lambda name: index.article(name).text)
-        return tuple(replace(hit, rank=rank) for rank, hit in enumerate(ranked, start=1))
+        return tuple(replace(hit, rank=rank) for rank, hit in enumerate(ranked[:limit], start=1))
+
+    def _search(self, question: str, index: Index) -> list[tuple[str, float]]:
+        """Chunk ids and their fused scores, best first."""
+        most = self.settings.candidates
+        proposals: list[list[str]] = []
+        if self.settings.search_vectors:
+            proposals.append(self._nearest(question, index, limit=most))
+        if self.settings.search_words:
+            found = index.search_words(question, limit=most)
+            proposals.append([chunk_id for chunk_id, _ in found])
+        fused = fuse(proposals)
+        if self.settings.search_vectors and self.settings.second_search:
+            best = index.chunks([chunk_id for chunk_id, _ in fused[:1]])
+            query = second_query(question, best[0]) if best else ""
+            if query:
+                proposals.append(self._nearest(query, index, limit=SECOND_CANDIDATES))
+                fused = fuse(proposals)
+        return fused
+
+    def _nearest(self, query: str, index: Index, *, limit: int) -> list[str]:
+        """The ids of the chunks whose meaning is nearest to the query's, nearest first."""
+        vector = self.embedder.embed([query])[0]
+        return [chunk_id for chunk_id, _ in index.search_vectors(vector, limit=limit)]
 
     def _get_relevant_documents(
         self, query: str, *, run_manager: CallbackManagerForRetrieverRun
@@ -93,6 +112,26 @@ def fuse(proposals: Sequence[Sequence[str]]) -> list[tuple[str, float]]:
         for rank, name in enumerate(proposal, start=1):
             scores[name] = scores.get(name, 0.0) + 1.0 / (FUSION_CONSTANT + rank)
     return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+
+
+def second_query(question: str, passage: Chunk) -> str:
+    """What to search for next: the names that a passage brings in, then what it leaves open.
+
+    "" where the passage meets every word of the question, or has no name that the question
+    lacks: then it leads nowhere else.
+
+    For "Who is the wife of the director of Jump?" and a passage "The director of Jump was
+    Raoul Walsh." it is "Raoul Walsh wife".
+    """
+    asked, met = content_words(question), content_words(passage.embedded_text)
+    open_words = [word for word in words(question) if content_words(word) - met]
+    printed_as_names = names(passage.text)
+    new_names: dict[str, str] = {}  # as folded, as printed first
+    for word in words(passage.text):
+        folded = fold_name(word)
+        if folded in printed_as_names and content_words(word) - asked:
+            new_names.setdefault(folded, word)
+    return " ".join([*new_names.values(), *open_words]) if open_words and new_names else ""
 
 
 def without_near_duplicates(hits: Sequence[Hit], *, limit: int) -> list[Hit]:

@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     candidates: int = Field(40, ge=1, le=500, description="Chunks each search may propose.")
     search_vectors: bool = True
     search_words: bool = True
+    second_search: bool = Field(
+        True, description="Search again for the names in the best passage, by vectors."
+    )
     drop_near_duplicates: bool = True
     join_neighbours: bool = True
 

@@ -5,9 +5,13 @@ Everything that a user waits for is drawn on stderr, so that stdout holds result
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
@@ -27,6 +31,11 @@ from rich.text import Text
 
 from rag.records import Answer, AnswerUpdate, Hit
 
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
+
 STAGES = {
     "searching": "Searching the articles",
     "reading": "Reading the passages",
@@ -43,6 +52,12 @@ INDEX_STAGES = {
     "switching": "Switching to the new index",
     "cleaning": "Clearing the old index",
 }
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on stdout, whatever the width of the terminal."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
 
 
 def show_stream(updates: Iterable[AnswerUpdate], *, out: Console, err: Console) -> Answer:
@@ -124,6 +139,7 @@ def counting(err: Console) -> Iterator[Progress]:
         TimeRemainingColumn(),
         console=err,
         transient=True,
+        disable=not err.is_terminal,  # or it leaves an empty line in a log
     ) as progress:
         yield progress
 
@@ -152,6 +168,7 @@ def waiting(message: str, *, err: Console) -> Iterator[None]:
         TimeElapsedColumn(),
         console=err,
         transient=True,
+        disable=not err.is_terminal,  # or it leaves an empty line in a log
     ) as progress:
         progress.add_task(message, total=None)
         yield

@@ -15,7 +15,8 @@ FLOW = """
 offline preflight
 records errors
 settings sentences terms
-normalisation models engine
+normalisation models engine units
+questions page_pairs
 blocks formats transfers
 articles hub wheels
 chunking downloads
@@ -31,9 +32,11 @@ retrieval
 evidence
 prompts model_server
 llm verification answerability conversation
+confirmation
 answering
 pipeline
 batch terminal doctor
+cli_models
 cli
 __main__
 """

@@ -1,21 +1,27 @@
-"""Fusion, duplicates and joining obey their laws; LangChain documents lose nothing."""
+"""Fusion, duplicates, joining and the second search obey their laws; documents lose nothing."""
 
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.documents import Document
 
 from rag.records import Chunk, Hit
 from rag.retrieval import (
+    HybridRetriever,
     documents_to_hits,
     fuse,
     hit_to_document,
     join_neighbours,
+    second_query,
     without_near_duplicates,
 )
+from rag.terms import content_words, words
+from tests.library import TOPICS, Library
 
 ARTICLE = "First sentence here. Second one follows.\n\nThird stands apart. Fourth ends it."
 
@@ -90,3 +96,98 @@ def test_a_hit_survives_the_way_through_a_document() -> None:
 def test_a_foreign_document_is_an_article_of_its_own() -> None:
     (found,) = documents_to_hits([Document(page_content="Some text.", metadata={"source": "x"})])
     assert (found.chunk.article_id, found.chunk.start, found.chunk.end) == ("x", 0, 10)
+
+
+QUESTION = "Who is the wife of the director of Jump?"
+NAMED = "The director of the film Jump was Raoul Walsh, and Walsh edited it."
+
+
+def passage(text: str) -> Chunk:
+    return Chunk("a.md#0-1", "a.md", "Film", "a", "", 0, len(text), text)
+
+
+def test_the_second_query_is_the_new_names_and_what_is_still_open() -> None:
+    assert second_query(QUESTION, passage(NAMED)) == "Raoul Walsh wife"
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("Who was the director of Jump?", NAMED),  # nothing is open
+        (QUESTION, "It was the first film of its director, and Jump sold well."),  # no new name
+        ("Who is the wife of Raoul Walsh?", "An old film by Raoul Walsh."),
+    ],
+)
+def test_a_passage_that_leads_nowhere_gives_no_second_query(question: str, text: str) -> None:
+    assert second_query(question, passage(text)) == ""
+
+
+TEXTS = st.lists(
+    st.sampled_from("who is the wife of Jump Raoul Walsh's film 1937 GPT-4 Oslo, near.".split()),
+    max_size=12,
+).map(" ".join)
+
+
+@given(TEXTS, TEXTS)
+def test_the_second_query_has_only_words_that_question_and_passage_do_not_share(
+    question: str, text: str
+) -> None:
+    query = second_query(question, passage(text))
+    shared = content_words(question) & content_words(text)
+    assert set(words(query)) <= {*words(question), *words(text)}
+    assert not content_words(query) & shared
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    """A film, the article of a person whom only that one names, and other films."""
+    library = Library(tmp_path)
+    library.write("jump.md", "# Jump for Glory\n\nThe director of Jump for Glory was Raoul Walsh.")
+    library.write("walsh.md", "# Raoul Walsh\n\nRaoul Walsh married Miriam Cooper.")
+    for topic in TOPICS:
+        library.write(f"{topic}.md", f"# The {topic}\n\nThe director of The {topic} has a wife.")
+    library.sync(library.articles)
+    return library
+
+
+def retriever(library: Library, **settings: object) -> HybridRetriever:
+    changed = library.settings.model_copy(update=settings)
+    return HybridRetriever(index=library.open(), embedder=library.embedder, settings=changed)
+
+
+def rank_of(article: str, hits: tuple[Hit, ...]) -> int:
+    return next(hit.rank for hit in hits if hit.chunk.article_id == article)
+
+
+def test_the_article_that_the_best_passage_leads_to_moves_up(library: Library) -> None:
+    question = "Who was the wife of the director of Jump for Glory?"
+    once = retriever(library, second_search=False).hits(question)
+    twice = retriever(library).hits(question)
+    assert once[0].chunk.article_id == twice[0].chunk.article_id == "jump.md"
+    assert rank_of("walsh.md", twice) < rank_of("walsh.md", once)
+
+
+def test_a_question_that_its_best_passage_meets_is_searched_for_once(library: Library) -> None:
+    question = "Who was the director of Jump for Glory?"
+    library.embedder.embedded.clear()
+    found = retriever(library).hits(question)
+    assert library.embedder.embedded == [question]
+    assert found == retriever(library, second_search=False).hits(question)
+
+
+@pytest.mark.parametrize("limit", [1, 3, 15])
+def test_whoever_asks_for_fewer_gets_the_first_of_them(tmp_path: Path, limit: int) -> None:
+    library = Library(tmp_path)
+    facts = [f"Fact {n} of the comet is that part {n} weighs {n * 7} tonnes." for n in range(60)]
+    library.write("comet.md", "# The comet\n\n" + "\n\n".join(facts))
+    library.sync(library.articles)
+    question = "What does the comet weigh?"
+    assert (
+        retriever(library).hits(question, limit=limit) == retriever(library).hits(question)[:limit]
+    )
+
+
+def test_an_empty_index_has_no_hits(tmp_path: Path) -> None:
+    library = Library(tmp_path)
+    library.sync(library.articles)
+    assert retriever(library).hits(QUESTION) == ()

@@ -1,0 +1,106 @@
+"""The second gate: a draft that stands in the articles and answers another question is not said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import ChatResult
+
+from rag.confirmation import (
+    DraftSignals,
+    cited_by,
+    draft_weights,
+    nearest_words,
+    unmet_in,
+)
+from rag.evidence import EvidenceSet, evidence_of
+from rag.pipeline import Assistant
+from rag.prompts import CONFIRM
+from rag.records import Chunk, Hit
+from rag.settings import Settings
+from rag.verification import check
+from tests.fakes import ScriptedChat, WordEmbedder
+from tests.test_pipeline import OneArticle, assistant
+
+CLIP = "One generated video clip costs $0.50 to $5."
+
+
+class Doubtful(ScriptedChat):
+    """Says Yes to the question, and No when it is shown its own draft."""
+
+    def _generate(
+        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
+        self.log_odds = -9.0 if CONFIRM in str(messages[-1].text) else 9.0
+        return super()._generate(messages, stop, run_manager, **kwargs)
+
+
+def doubtful(reply: str, **settings: Any) -> Assistant:
+    return Assistant(
+        retriever=OneArticle(),
+        model=Doubtful(reply=lambda prompt: reply, prompts=[]),
+        embedder=WordEmbedder(),
+        settings=Settings(**settings),
+        model_name="doubtful",
+    )
+
+
+def hits(text: str, *, title: str = "Costs") -> list[Hit]:
+    chunk = Chunk("c", "a.md", title, "a.md", "", 0, len(text), text)
+    return [Hit(chunk, 1.0, 1)]
+
+
+def test_a_draft_that_the_model_itself_disowns_is_not_said() -> None:
+    answer = doubtful(CLIP).invoke("What does a video clip cost?")
+    assert answer.abstained
+    assert answer.gate is not None
+    assert not answer.gate.kept
+    assert not any(verdict.kept for verdict in answer.trace)
+
+
+def test_an_abstention_after_a_draft_says_what_the_articles_have_instead() -> None:
+    answer = doubtful(CLIP).invoke("What does a video clip of Sora cost?")
+    assert answer.reason is not None
+    assert CLIP in answer.reason
+    assert "does not mention Sora" in answer.reason
+
+
+def test_without_the_gate_the_same_draft_is_said() -> None:
+    assert not doubtful(CLIP, gate=False).invoke("What does a video clip cost?").abstained
+
+
+def test_a_model_that_reports_no_probabilities_is_asked_nothing_more() -> None:
+    answer = assistant(CLIP, log_odds=None).invoke("What does one generated video clip cost?")
+    assert not answer.abstained
+
+
+@pytest.mark.parametrize(
+    ("question", "unmet"),
+    [
+        pytest.param("What does a clip cost?", [], id="asks for no name or number"),
+        pytest.param("What did Heinz save?", [], id="named in the sentence"),
+        pytest.param("What did Heinz of Pittsburgh save?", ["Pittsburgh"], id="one of two"),
+        pytest.param("What did Heinz save in 1999?", ["1999"], id="another year"),
+        pytest.param("What did Nestle save?", ["Nestle"], id="another company"),
+        pytest.param("What do the Costs say of Heinz?", [], id="the title counts"),
+    ],
+)
+def test_what_the_cited_passages_do_not_mention_is_named(question: str, unmet: list[str]) -> None:
+    cited = evidence_of(hits("Heinz lowered its production costs by 70% in 2024."))
+    assert unmet_in(question, cited) == unmet
+
+
+def test_the_learned_weights_point_the_right_way() -> None:
+    for weights in draft_weights():
+        likely = DraftSignals(log_odds=3.0, mentioned=1.0)
+        worse = [replace(likely, mentioned=0.0), replace(likely, log_odds=-3.0)]
+        assert all(weights.probability(w) <= weights.probability(likely) for w in worse)
+        assert weights.probability(likely) >= weights.threshold
+
+
+def test_nothing_cited_is_nothing_near() -> None:
+    evidence = EvidenceSet("Who?", hits(CLIP), embedder=WordEmbedder())
+    assert nearest_words("Who?", cited_by([check("Napoleon ate 12 pears.", evidence)])) == ""
