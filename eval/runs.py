@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -19,13 +18,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from importlib import metadata, resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from eval.agreement import AgreementJudge
 from eval.cases import QUICK_CASES, dataset_cases, spread, written_cases
 from eval.faq import FaqAnswer, draft_question, harvest
 from eval.figures import accuracy_by_kind, figures_of
 from eval.judges import judge_scores
+from eval.kept import Kept, digest_of, from_json, kept_folder, whole_lines, write_json
 from eval.meter import Meter
 from eval.metrics import calibration_bins, has_all_facts, risk_coverage
 from eval.near_misses import near_misses
@@ -79,29 +79,6 @@ class Plan:
         return self.dataset is None if self.closed is None else self.closed
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """Where a run is kept."""
-
-    folder: Path
-
-    @property
-    def plan(self) -> Path:
-        return self.folder / "plan.json"
-
-    @property
-    def replies(self) -> Path:
-        return self.folder / "replies.jsonl"
-
-    @property
-    def run(self) -> Path:
-        return self.folder / "run.json"
-
-    @property
-    def report(self) -> Path:
-        return self.folder / "report.html"
-
-
 @dataclass
 class _Questions:
     """What there is to ask, and what a reader should know about it."""
@@ -132,7 +109,7 @@ def evaluate(
     questions.notes += [f"Not read: {file.path}: {file.error}" for file in failed]
     settings = _index(plan, roots, progress)
     made_by = _made_by(plan, settings, articles, questions)
-    kept = _folder(plan.settings, made_by)
+    kept = kept_folder(plan.settings, made_by)
     assistant = open_assistant(settings)
     if questions.orphans:
         drafted = _drafted(questions.orphans, kept, model=assistant.model)
@@ -164,7 +141,7 @@ def evaluate(
     run = assemble(
         outcomes, made_by=made_by, name=_name(made_by), id=kept.folder.name, notes=questions.notes
     )
-    _write(kept.run, asdict(run))
+    write_json(kept.run, asdict(run))
     return run, kept
 
 
@@ -246,8 +223,7 @@ def _asked_of(cases: Sequence[Case], articles: Sequence[Article], *, closed: boo
 
 def _index(plan: Plan, roots: Sequence[Path], progress: Progress) -> Settings:
     """Bring the evaluation's own index of these roots up to date; the settings that open it."""
-    wanted = json.dumps([plan.is_closed, sorted(str(root.resolve()) for root in roots)])
-    name = hashlib.sha256(wanted.encode()).hexdigest()[:12]
+    name = digest_of([plan.is_closed, sorted(str(root.resolve()) for root in roots)])[:12]
     settings = plan.settings.model_copy(
         update={
             "index": plan.settings.home / "eval" / "indexes" / name,
@@ -274,30 +250,17 @@ def _made_by(
         "model": settings.model,
         "model_sha256": None if settings.llm_url else sha256_of_model(settings),
         "articles": len(articles),
-        "articles_sha256": _digest([article.content_hash for article in articles]),
+        "articles_sha256": digest_of([article.content_hash for article in articles]),
         "mode": "closed" if plan.is_closed else "open",
         "dataset": plan.dataset.resolve().parent.name if plan.dataset else None,
         "quick": plan.quick,
         "questions": len(asked),
-        "questions_sha256": _digest(asked),
+        "questions_sha256": digest_of(asked),
         "settings": shown,
         "version": metadata.version("footnote"),
         "code_sha256": _code_digest(),
         "python": platform.python_version(),
     }
-
-
-def _folder(settings: Settings, made_by: Mapping[str, Any]) -> Kept:
-    """The folder of an unfinished run of the same making, else a new one."""
-    runs = settings.home / "eval" / "runs"
-    making = _digest({name: value for name, value in made_by.items() if name != "date"})[:8]
-    for folder in sorted(runs.glob(f"*-{making}"), reverse=True):
-        if not Kept(folder).run.exists():
-            return Kept(folder)
-    kept = Kept(runs / f"{datetime.now():%Y%m%d-%H%M%S}-{making}")
-    kept.folder.mkdir(parents=True)
-    _write(kept.plan, dict(made_by))
-    return kept
 
 
 def _drafted(orphans: Sequence[FaqAnswer], kept: Kept, *, model: BaseChatModel) -> list[Case]:
@@ -311,7 +274,7 @@ def _drafted(orphans: Sequence[FaqAnswer], kept: Kept, *, model: BaseChatModel) 
         for orphan in orphans:
             with suppress(ModelError):
                 drafted.append(asdict(draft_question(orphan, model=model)))
-        _write(path, drafted)
+        write_json(path, drafted)
     return [from_json(Case, value) for value in json.loads(path.read_text("utf-8"))]
 
 
@@ -319,7 +282,7 @@ def _replies(
     cases: Sequence[Case], kept: Kept, assistant: Assistant, progress: Progress
 ) -> list[Reply]:
     """A reply to each case, those of an earlier part of this run from its file."""
-    known = {line["id"]: from_json(Reply, line["reply"]) for line in _whole_lines(kept.replies)}
+    known = {line["id"]: from_json(Reply, line["reply"]) for line in whole_lines(kept.replies)}
     with kept.replies.open("a", encoding="utf-8") as file:
         for case in cases:
             progress("Answering", len(known), len(cases))
@@ -377,69 +340,9 @@ def _meter_model(settings: Settings) -> BaseChatModel | None:
         return None
 
 
-def load_run(name: str, *, settings: Settings) -> Run:
-    """A kept run by its id, the beginning of one, or its folder or `run.json`.
-
-    Raises `UsageError` where there is none, or more than one.
-    """
-    runs = settings.home / "eval" / "runs"
-    path = Path(name)
-    if path.is_dir() or path.is_file():
-        found = [path if path.is_file() else Kept(path).run]
-    else:
-        found = [f for f in sorted(runs.glob("*/run.json")) if f.parent.name.startswith(name)]
-    found = [file for file in found if file.is_file()]
-    if len(found) != 1:
-        kept = sorted(file.parent.name for file in runs.glob("*/run.json"))
-        raise UsageError(
-            f"{len(found) or 'No'} finished runs are called {name!r}.",
-            hint=f"There are: {', '.join(kept) or 'none yet; run `rag eval` first'}.",
-        )
-    try:
-        return from_json(Run, json.loads(found[0].read_text("utf-8")))
-    except ValueError as error:  # not UTF-8, not JSON, or not what a run holds
-        raise UsageError(
-            f"{found[0]} is not a run, or one that another version of Footnote kept.",
-            hint="Make it again with `rag eval`.",
-        ) from error
-
-
-T = TypeVar("T")
-
-
-def from_json(kind: type[T], value: Any) -> T:
-    """A record of the evaluation from what `dataclasses.asdict` made of it."""
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(kind).validate_python(value)
-
-
-def _whole_lines(path: Path) -> list[dict[str, Any]]:
-    """The lines of a file that was written line by line; a last one that was cut is cut off."""
-    if not path.exists():
-        return []
-    content = path.read_bytes()
-    # Bytes, since a cut may go through a character, and JSON has line ends of Unicode in texts.
-    whole = content[: content.rfind(b"\n") + 1]
-    if len(whole) < len(content):
-        os.truncate(path, len(whole))
-    return [json.loads(line) for line in whole.split(b"\n") if line]
-
-
-def _write(path: Path, value: Any) -> None:
-    """Write JSON so that a reader finds all of it or nothing."""
-    draft = path.with_suffix(".new")
-    draft.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    draft.replace(path)
-
-
 def _name(made_by: Mapping[str, Any]) -> str:
     about = made_by["dataset"] or f"{made_by['articles']} articles"
     return f"{about}, {made_by['mode']}, {Path(made_by['model']).stem}"
-
-
-def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def _code_digest() -> str:

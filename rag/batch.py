@@ -29,7 +29,7 @@ def read_questions(path: Path) -> list[BatchQuestion]:
     """The questions of a JSONL file. Raises `UsageError` naming the first line that is wrong."""
     questions: list[BatchQuestion] = []
     seen: set[str | int] = set()
-    for number, line in enumerate(_read(path).splitlines(), start=1):
+    for number, line in enumerate(_read(path).split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -63,7 +63,7 @@ def finished_lines(path: Path, questions: Sequence[BatchQuestion]) -> list[str]:
     if not path.exists():
         return []
     kept: list[str] = []
-    for line in _read(path).splitlines():
+    for line in _read(path).split("\n"):
         try:
             value: Any = json.loads(line)
         except json.JSONDecodeError:

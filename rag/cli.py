@@ -238,8 +238,9 @@ def eval_command(
     from eval import terminal as shown
     from eval.comparison import compare as compare_runs
     from eval.figures import below_bar
+    from eval.kept import load_run
     from eval.report import write_report
-    from eval.runs import Plan, evaluate, load_run
+    from eval.runs import Plan, evaluate
 
     settings = load_settings(index=index, model=model)
     bars = shown.read_bars(minimum) if minimum else {}

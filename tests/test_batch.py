@@ -81,3 +81,12 @@ def test_a_wrong_line_is_named_before_anything_starts(
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no file"):
         read_questions(tmp_path / "none.jsonl")
+
+
+def test_a_line_separator_of_unicode_ends_no_line(tmp_path: Path) -> None:
+    file, out = tmp_path / "questions.jsonl", tmp_path / "answers.jsonl"
+    file.write_text('{"id": "a", "question": "One\u2028and two?"}\n', encoding="utf-8")
+    questions = read_questions(file)
+    assert [item.question for item in questions] == ["One\u2028and two?"]
+    answer_all(questions, out, answer=answer, progress=lambda done, total: None)
+    assert len(finished_lines(out, questions)) == 1

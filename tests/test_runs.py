@@ -12,8 +12,9 @@ import pytest
 
 import eval
 from eval.comparison import compare
+from eval.kept import Kept, from_json, load_run
 from eval.records import Case, Reply, Run
-from eval.runs import Kept, Plan, evaluate, from_json, load_run, reply_of
+from eval.runs import Plan, evaluate, reply_of
 from rag import Settings, UsageError
 from tests.chat_fakes import ABSTENTION, ANSWER
 from tests.conftest import need_model, run_rag
