@@ -7,7 +7,7 @@
 preferences in `--bench`, and our own labelled answers. It asks the language model, some seconds
 an item, and goes on where it was cut. `fit` learns the weights and writes `eval/judges.json`,
 with the scores that every report prints: each item is judged by weights learned from the other
-nine tenths (ten folds), and each set counts the same.
+nine tenths (ten folds).
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ FOLDS = 10
 REPEATS = 5  # of the ten folds, each shuffled otherwise, so that figures do not hang on one
 SENTENCE_SETS = {"detect_begin_wow": "BEGIN", "detect_summedits": "SummEdits"}
 OWN = "our labelled answers"
+SPECIFICITY = 0.85  # of the held sentences of our own answers, how many the meter lets be
 PREFERENCES = "RAGChecker preferences"
 
 
@@ -137,15 +138,17 @@ def _fit_meter(
     values = np.array([[line[part] for part in parts] for line in lines], dtype=float)
     invented = np.array([line["invented"] for line in lines])
     groups = np.array([line["set"] for line in lines])
-    # Each set counts the same, and in it the invented and the held.
+    # In each set, the invented count as much as the held.
     weight = np.array(
-        [1 / ((groups == g) & (invented == y)).sum() for g, y in zip(groups, invented, strict=True)]
+        [
+            (groups == group).sum() / 2 / ((groups == group) & (invented == label)).sum()
+            for group, label in zip(groups, invented, strict=True)
+        ]
     )
-    weight *= len(lines) / weight.sum()
     model = LogisticRegression(C=1.0, max_iter=5000)
     judged = _cross_judged(model, values, invented, weight=weight, strata=groups)
     model.fit(values, invented, sample_weight=weight)
-    threshold = _best_threshold(judged[groups == OWN], invented[groups == OWN])
+    threshold = float(np.quantile(judged[(groups == OWN) & ~invented], SPECIFICITY))
     learned = {
         "bias": float(model.intercept_[0]),
         "weights": {part: float(w) for part, w in zip(parts, model.coef_[0], strict=True)},
@@ -158,6 +161,7 @@ def _fit_meter(
         figures[group] = [
             metrics.balanced_accuracy(truth, said),
             *metrics.precision_recall(truth, said),
+            metrics.share("specificity", *_let_be(truth, said)),
             metrics.auroc(truth, chance.tolist()),
         ]
     return learned, figures
@@ -238,6 +242,12 @@ def _cross_judged(
             )
             judged[test] += fitted.predict_proba(values[test])[:, 1] / REPEATS
     return judged
+
+
+def _let_be(truth: Sequence[bool], said: Sequence[bool]) -> tuple[int, int]:
+    """(how many held sentences were not called invented, how many held ones there are)."""
+    held = [not guess for label, guess in zip(truth, said, strict=True) if not label]
+    return sum(held), len(held)
 
 
 def _best_threshold(chances: NDArray[np.float64], labels: NDArray[np.bool_]) -> float:

@@ -2,10 +2,10 @@
 
 It shares nothing with the check that the assistant filters its own sentences by. Where that
 asks whether a sentence meets some floors, this is a logistic model over what tells held from
-invented sentences: words and pairs of words that the passages lack, figures and names from
-nowhere, talk about oneself, and what a language model says when it is asked about the sentence.
-The weights stand in `judges.json` with the meter's own errors; `python -m eval.judges` learns
-them again.
+invented sentences: words that the passages lack, figures and names from nowhere, and what a
+language model says when it is asked about the sentence. It is set to call few held sentences
+invented, so that what it counts is worth reading, and misses some. The weights stand in
+`judges.json` with the meter's own errors; `python -m eval.judges` learns them again.
 
 The overlap of words alone is a known, strong baseline for made-up talk and blind to a swapped
 figure; figures and names are the reverse [1, 2].
@@ -23,7 +23,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from importlib import resources
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import BaseMessage, HumanMessage
@@ -43,7 +42,6 @@ ASK = (
 )
 
 _WORD = re.compile(r"[^\W_]+(?:[.,'’][^\W_]+)*")
-_SELF = re.compile(r"\b(?:I|me|my|mine|myself|we|our|us)\b", re.I)
 _PLAIN = frozenset(
     "a an the of to in on at for and or but is are was were be been being it its this that these "
     "those he she they them his her their you your as by with from into than then so if not no do "
@@ -57,10 +55,8 @@ class Traces:
     """What a sentence shows beside the passages that should hold it; all but the last are 0..1."""
 
     lacking: float  # share of its content words that the passages lack
-    new_pairs: float  # share of its neighbouring words that are neighbours nowhere there
     figures: float  # 1 if it has a quantity from nowhere
     names: float  # 1 if it has a name from nowhere
-    itself: float  # 1 if it talks of the speaker
     doubt: float | None  # the language model's log P(No) - log P(Yes); None if not asked
 
 
@@ -70,19 +66,15 @@ TRACES = [field.name for field in fields(Traces)]
 def traces(sentence: str, passages: Sequence[str]) -> Traces:
     """What can be seen without a language model."""
     text = "\n".join(passages)
-    said, there = _stems(sentence), _stems(text)
     content = content_stems(sentence)
-    held = {stem for _, stem in there}
+    held = {stem for _, stem in _stems(text)}
     lacking = sum(stem not in held for stem in content)
-    pairs = _pairs(said)
     foreign = foreign_facts(sentence, *passages)
     figures = sum(bool(quantities(fact)) for fact in foreign)
     return Traces(
         lacking=lacking / len(content) if content else 0.0,
-        new_pairs=len(pairs - _pairs(there)) / len(pairs) if pairs else 0.0,
         figures=float(figures > 0),
         names=float(len(foreign) > figures),
-        itself=float(bool(_SELF.search(sentence)) and not _SELF.search(text)),
         doubt=None,
     )
 
@@ -145,8 +137,3 @@ def _stems(text: str) -> list[tuple[str, str]]:
     """(word, its stem) in lower case, in order."""
     words = [match[0].lower().replace("’", "'") for match in _WORD.finditer(text)]
     return [(word, word[:STEM_LETTERS].rstrip("s") or word) for word in words]
-
-
-def _pairs(words: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-    stems = [stem for _, stem in words]
-    return set(pairwise(stems))
