@@ -71,8 +71,8 @@ def own_answers() -> list[dict[str, Any]]:
     return read_lines(Path(str(resources.files("eval") / "questions" / "labelled.jsonl")))
 
 
-def measure(bench: Path, out: Path, *, model: BaseChatModel, embed: Embed) -> None:
-    """Append the signals of the items that `out` does not have yet."""
+def measure(bench: Path, out: Path, *, model: BaseChatModel | None, embed: Embed) -> None:
+    """Append the signals of the items that `out` does not have yet; no doubts without a model."""
     done = {(line["set"], line["id"]) for line in read_lines(out)} if out.exists() else set()
     with out.open("a", encoding="utf-8") as file:
 
@@ -101,7 +101,8 @@ def measure(bench: Path, out: Path, *, model: BaseChatModel, embed: Embed) -> No
             key = {name: item[name] for name in ("id", "set", "invented")}
             if (item["set"], item["id"]) not in done:
                 seen = traces(item["sentence"], item["passages"])
-                seen = ask(seen, item["sentence"], item["passages"], model=model)
+                if model is not None:
+                    seen = ask(seen, item["sentence"], item["passages"], model=model)
                 write({**key, **asdict(seen)})
     print()
 
@@ -113,7 +114,8 @@ def fit(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     meter = {}
     for name, parts in (("with_doubt", TRACES), ("without_doubt", TRACES[:-1])):
         told = "the meter" + ("" if name == "with_doubt" else " without a language model")
-        meter[name], figures = _fit_meter(sentences, parts)
+        measured = [line for line in sentences if all(line[part] is not None for part in parts)]
+        meter[name], figures = _fit_meter(measured, parts)
         scores |= {f"{told}, on {group}": found for group, found in figures.items()}
     pairs = [line for line in lines if "human" in line]
     labelled = [line for line in lines if "right" in line]

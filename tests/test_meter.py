@@ -46,21 +46,16 @@ def seen(sentence: str, *passages: str) -> dict[str, float]:
         ("Repairs cost 3.4 million crowns.", {"figures"}),
         ("Repairs cost 2,400,000 crowns.", set()),
         ("The harbour bridge of Orrinport was opened in 1931.", {"names"}),
-        ("We know the harbour bridge.", {"itself"}),
     ],
 )
 def test_what_a_sentence_adds_leaves_its_trace(sentence: str, shown: set[str]) -> None:
-    told = {"figures", "names", "itself"}
+    told = {"figures", "names"}
     assert set(seen(sentence)) & told == set(shown)
 
 
 def test_words_that_the_passages_lack_are_counted_and_inflections_are_not() -> None:
-    assert seen("The harbour bridges repaired.") == {"new_pairs": 0.333}
+    assert seen("The harbour bridges repaired.") == {}
     assert traces("The harbour bridge sank quickly.", [PASSAGE]).lacking == 0.5
-
-
-def test_a_speaker_whom_the_passages_have_too_is_no_trace() -> None:
-    assert "itself" not in seen("We open the bridge.", "Our bridge is open.")
 
 
 @given(st.lists(words, min_size=1, max_size=20), st.data())
@@ -76,7 +71,6 @@ def test_traces_are_bounded_and_another_passage_never_adds_words_that_lack(
 ) -> None:
     fewer, more = traces(sentence, [passage]), traces(sentence, [passage, other])
     assert 0 <= more.lacking <= fewer.lacking <= 1
-    assert 0 <= more.new_pairs <= fewer.new_pairs <= 1
 
 
 @given(texts, texts)
