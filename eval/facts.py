@@ -264,7 +264,9 @@ _YES = re.compile(
     r"\W*(?:yes|yeah|yep|indeed|correct|(?:that|this) is (?:right|correct|true))\b", re.I
 )
 _NO = re.compile(
-    r"\W*(?:no|nope|not really)(?:\W*$|\s*[,.:;!–—-]|\s+(?:it|they|he|she|you)\b)", re.I
+    r"\W*(?:(?:no|nope|not really)(?:\W*$|\s*[,.:;!–—-]|\s+(?:it|they|he|she|you)\b)"
+    r"|not (?!only\b|just\b|merely\b|until\b|surprising))",
+    re.I,
 )
 _AUXILIARY = (
     r"(?:is|are|was|were|am|do|does|did|can|could|will|would|should|shall|may|might|must|has|have|"

@@ -186,6 +186,8 @@ def test_foreign_facts_are_those_in_no_text(
         ("Yes and no.", None),
         ("None of them.", None),
         ("LLMs cannot draw.", None),
+        ("Not for most business applications.", "no"),
+        ("Not only companies use it.", None),
     ],
 )
 def test_polarity_is_what_is_said_outright(text: str, said: str | None) -> None:
