@@ -111,7 +111,7 @@ def _run_pip(
         signs, seen_at = (0, 0), time.monotonic()
         try:
             while child.poll() is None:
-                received = _largest_file(temporary, destination)
+                received = largest_file(temporary, destination)
                 watch(received)
                 now = (received, log.stat().st_size if log.exists() else 0)
                 # Without a log pip is still starting, which a busy machine makes slow.
@@ -135,14 +135,15 @@ def _run_pip(
     return found[0]
 
 
-def _largest_file(*folders: Path) -> int:
+def largest_file(*folders: Path) -> int:
     """Bytes of the largest file below; pip copies the wheel, so a sum would count it twice."""
     largest = 0
     for folder in folders:
-        for path in folder.rglob("*"):
-            with suppress(FileNotFoundError):  # pip clears up while we look
-                if path.is_file():
-                    largest = max(largest, path.stat().st_size)
+        # os.walk passes over a folder that is gone when it comes to it: pip clears up meanwhile.
+        for place, _, names in os.walk(folder):
+            for name in names:
+                with suppress(FileNotFoundError):
+                    largest = max(largest, os.stat(os.path.join(place, name)).st_size)
     return largest
 
 
