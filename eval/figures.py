@@ -116,7 +116,9 @@ def _retrieval(outcomes: Sequence[Outcome], *, seed: int) -> list[Figure]:
         if o.case.answerable and (o.case.gold or o.case.key_facts or o.case.references)
     ]
     ranks = [o.found_rank for o in sought if o.case.origin in ("written", "dataset")]
-    sources = [o.all_sources_rank for o in sought if o.case.source_articles]
+    # The body that answers a FAQ's question may be another article's than the FAQ.
+    sourced = [o for o in sought if o.case.source_articles and o.case.origin != "faq"]
+    sources = [o.all_sources_rank for o in sourced]
     return [
         *(_share(f"recall_at_{k}", [_within(rank, k) for rank in ranks]) for k in RANKS),
         metrics.mean("mrr", [metrics.reciprocal_rank(r) for r in ranks], unit="score", seed=seed),

@@ -342,7 +342,7 @@ def _meter_model(settings: Settings) -> BaseChatModel | None:
 
 def _name(made_by: Mapping[str, Any]) -> str:
     about = made_by["dataset"] or f"{made_by['articles']} articles"
-    return f"{about}, {made_by['mode']}, {Path(made_by['model']).stem}"
+    return f"{about}, {made_by['mode']}, {Path(made_by['model']).name.removesuffix('.gguf')}"
 
 
 def _code_digest() -> str:

@@ -29,6 +29,9 @@ from rag.terms import content_words, coverage, name_is_in, names, numbers
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
+# The model whose Yes and No the weights were learned with. Another one's are on another scale:
+# SmolLM2-135M would refuse every question. So its word is left out.
+WEIGHED_MODEL = "qwen2.5-coder-1.5b-instruct"
 TOP_LOGPROBS = 20  # the most that OpenAI's API allows
 UNSEEN_LOGPROB = -12.0  # a word that is not among them
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rag.answerability import ask_model, learned_weights, measure, unmet_anchors
+from rag.answerability import WEIGHED_MODEL, ask_model, learned_weights, measure, unmet_anchors
 from rag.confirmation import cited_by, draft_probability, measure_draft, nearest_words
 from rag.evidence import Evidence, EvidenceSet
 from rag.prompts import ABSTENTION, answer_messages
@@ -107,8 +107,11 @@ def stream_answer(
     evidence = EvidenceSet(query.standalone, hits, embedder=embedder)
     read = evidence.select(settings.reading_tokens, count_tokens=embedder.count_tokens)
     gate = None
+    weighed = settings.model == WEIGHED_MODEL and not settings.llm_url
     if settings.gate:
-        probability, threshold = answerable_probability(evidence, read, model=model)
+        probability, threshold = answerable_probability(
+            evidence, read, model=model, weighed=weighed
+        )
         answerable = probability >= threshold
         why = f"{probability:.0%} likely; answered from {threshold:.0%}"
         gate = Verdict("Do the passages hold the answer?", answerable, probability, why)
@@ -134,7 +137,9 @@ def stream_answer(
     judge = check if settings.verify else nearest
     findings = [judge(sentence, evidence) for sentence in draft_sentences(draft)]
     if gate and any(finding.kept for finding in findings):
-        signals = measure_draft(findings, question=query.standalone, read=read, model=model)
+        signals = measure_draft(
+            findings, question=query.standalone, read=read, model=model if weighed else None
+        )
         probability, threshold = draft_probability(signals)
         answers = probability >= threshold
         why = f"{probability:.0%} likely; said from {threshold:.0%}"
@@ -149,16 +154,17 @@ def stream_answer(
 
 
 def answerable_probability(
-    evidence: EvidenceSet, read: Sequence[Evidence], *, model: BaseChatModel
+    evidence: EvidenceSet, read: Sequence[Evidence], *, model: BaseChatModel, weighed: bool
 ) -> tuple[float, float]:
     """(how likely the evidence holds the answer, the threshold to answer from).
 
-    The language model is asked unless the other signals already make it hopeless.
+    The language model is asked if its word has been `weighed`, unless the other signals already
+    make it hopeless.
     """
     with_log_odds, without = learned_weights()
     signals = measure(evidence, read)
     cheap = without.probability(signals)
-    if cheap < HOPELESS:
+    if cheap < HOPELESS or not weighed:
         return cheap, without.threshold
     signals = ask_model(signals, read=read, question=evidence.question, model=model)
     weights = without if signals.log_odds is None else with_log_odds

@@ -68,13 +68,16 @@ def measure_draft(
     *,
     question: str,
     read: Sequence[Evidence],
-    model: BaseChatModel,
+    model: BaseChatModel | None,
 ) -> DraftSignals:
-    """The signals of a draft: the model reads what was kept, behind the facts it came from."""
+    """The signals of a draft: the model reads what was kept, behind the facts it came from.
+
+    Without a `model` its word is left out.
+    """
     kept = [finding for finding in findings if finding.kept]
     messages = confirmation_messages(question, read, " ".join(finding.text for finding in kept))
     return DraftSignals(
-        log_odds=log_odds_of_yes(model, messages),
+        log_odds=None if model is None else log_odds_of_yes(model, messages),
         mentioned=float(not unmet_in(question, cited_by(kept))),
     )
 

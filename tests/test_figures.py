@@ -92,6 +92,8 @@ def test_every_source_counts_where_several_are_needed() -> None:
     case = known("a", source_articles=("x", "y"))
     found = [an_outcome(case, right=True, all_sources_rank=rank) for rank in (2, 10, 11, None)]
     assert figures_of(found)["all_sources_at_10"].value == 0.5
+    of_a_faq = replace(case, origin="faq")
+    assert "all_sources_at_10" not in figures_of([an_outcome(of_a_faq, right=True)])
 
 
 def test_a_drafted_question_is_in_no_figure_but_its_own() -> None:

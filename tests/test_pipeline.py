@@ -109,6 +109,14 @@ def test_a_model_without_probabilities_still_answers() -> None:
     assert not answer.abstained
 
 
+def test_a_model_whose_word_was_never_weighed_is_not_asked_for_it() -> None:
+    one = assistant(
+        "One generated video clip costs $0.50 to $5.", log_odds=-9.0, model="another-model"
+    )
+    assert not one.invoke("What does one generated video clip cost?").abstained
+    assert len(one.model.prompts) == 1  # type: ignore[attr-defined]
+
+
 def test_an_abstention_names_what_the_articles_lack() -> None:
     answer = assistant("", log_odds=-9.0).invoke("How many employees does Goldman Sachs have?")
     assert "goldman" in (answer.reason or "").lower()
