@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.records import Case, Origin
-from rag import UsageError
+from rag import UsageError, json_lines
 
 QUICK_CASES = 40
 LINE_HINT = 'Each line is {"id": "...", "question": "...", "answerable": true, "answers": ["..."]}.'
@@ -116,23 +116,8 @@ def _problem(value: Mapping[str, Any]) -> str:
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """The JSON objects of a JSONL file. Raises `UsageError` naming the first other line."""
-    try:
-        # Not splitlines, for which JSON's U+2028 and U+0085 end a line too.
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except FileNotFoundError as error:
-        raise UsageError(f"There is no file {path}.", hint="Check the path.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}.", hint="Check the file.") from error
     values = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UsageError(
-                f"{path}, line {number}: not JSON ({error.msg}).", hint=LINE_HINT
-            ) from error
+    for number, value in json_lines(path, hint=LINE_HINT):
         if not isinstance(value, dict):
             raise UsageError(f"{path}, line {number}: not a JSON object.", hint=LINE_HINT)
         values.append(value)

@@ -297,8 +297,8 @@ def _replies(
 def reply_of(answer: Answer) -> Reply:
     """What the assistant said, as the evaluation keeps it.
 
-    The confidence is that of the gate before a word was written; without a gate, the support
-    of what was said.
+    The confidence is that of the last gate that it came to; without a gate, the support of what
+    was said.
     """
     support = [sentence.support for sentence in answer.sentences]
     return Reply(

@@ -40,6 +40,7 @@ from rag.records import (  # noqa: E402
 if TYPE_CHECKING:
     from rag.answerability import Signals, Weights, ask_model, log_odds_of_yes, measure
     from rag.answering import draft_sentences
+    from rag.batch import json_lines
     from rag.confirmation import DraftSignals, measure_draft
     from rag.evidence import EvidenceSet
     from rag.pipeline import (
@@ -70,6 +71,7 @@ _LATER = {
     "ask_model": "rag.answerability",
     "check": "rag.verification",
     "draft_sentences": "rag.answering",
+    "json_lines": "rag.batch",
     "load_settings": "rag.settings",
     "log_odds_of_yes": "rag.answerability",
     "measure": "rag.answerability",
@@ -126,6 +128,7 @@ __all__ = [
     "ask_model",
     "check",
     "draft_sentences",
+    "json_lines",
     "load_settings",
     "log_odds_of_yes",
     "measure",

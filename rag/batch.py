@@ -6,7 +6,7 @@ The output is written line by line, so a batch that was cut goes on where it sto
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,15 +29,7 @@ def read_questions(path: Path) -> list[BatchQuestion]:
     """The questions of a JSONL file. Raises `UsageError` naming the first line that is wrong."""
     questions: list[BatchQuestion] = []
     seen: set[str | int] = set()
-    for number, line in enumerate(_read(path).split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UsageError(
-                f"{path}, line {number}: not JSON ({error.msg}).", hint=LINE_HINT
-            ) from error
+    for number, value in json_lines(path, hint=LINE_HINT):
         if not isinstance(value, dict) or not isinstance(value.get("question"), str):
             raise UsageError(f"{path}, line {number}: no question.", hint=LINE_HINT)
         if not isinstance(value.get("id"), str | int):
@@ -52,6 +44,20 @@ def read_questions(path: Path) -> list[BatchQuestion]:
     if not questions:
         raise UsageError(f"{path} holds no questions.", hint=LINE_HINT)
     return questions
+
+
+def json_lines(path: Path, *, hint: str) -> Iterator[tuple[int, Any]]:
+    """(line number, value) of each line that is not empty; `UsageError` at the first not JSON."""
+    # Not splitlines, for which JSON's U+2028 and U+0085 end a line too.
+    for number, line in enumerate(_read(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            yield number, json.loads(line)
+        except json.JSONDecodeError as error:
+            raise UsageError(
+                f"{path}, line {number}: not JSON ({error.msg}).", hint=hint
+            ) from error
 
 
 def finished_lines(path: Path, questions: Sequence[BatchQuestion]) -> list[str]:

@@ -75,9 +75,12 @@ def measure_draft(
     Without a `model` its word is left out.
     """
     kept = [finding for finding in findings if finding.kept]
-    messages = confirmation_messages(question, read, " ".join(finding.text for finding in kept))
+    log_odds = None
+    if model is not None:
+        said = " ".join(finding.text for finding in kept)
+        log_odds = log_odds_of_yes(model, confirmation_messages(question, read, said))
     return DraftSignals(
-        log_odds=None if model is None else log_odds_of_yes(model, messages),
+        log_odds=log_odds,
         mentioned=float(not unmet_in(question, cited_by(kept))),
     )
 
