@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from filelock import FileLock, Timeout
+
 from eval.records import Run
-from rag import Settings, UsageError
+from rag import Settings, UsageError, write_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +42,33 @@ class Kept:
         return self.folder / "report.html"
 
 
-def kept_folder(settings: Settings, made_by: Mapping[str, Any]) -> Kept:
-    """The folder of an unfinished run of the same making, else a new one."""
+@contextmanager
+def kept_folder(settings: Settings, made_by: Mapping[str, Any]) -> Iterator[Kept]:
+    """Holds the folder of an unfinished run of the same making, else a new one.
+
+    A run that another process is in the middle of is left to it.
+    """
     runs = settings.home / "eval" / "runs"
     making = digest_of({name: value for name, value in made_by.items() if name != "date"})[:8]
-    for folder in sorted(runs.glob(f"*-{making}"), reverse=True):
-        if not Kept(folder).run.exists():
-            return Kept(folder)
-    kept = Kept(runs / f"{datetime.now():%Y%m%d-%H%M%S}-{making}")
-    kept.folder.mkdir(parents=True)
-    write_json(kept.plan, dict(made_by))
-    return kept
+    unfinished = [f for f in runs.glob(f"*-{making}*") if not Kept(f).run.exists()]
+    new = f"{datetime.now():%Y%m%d-%H%M%S}-{making}"
+    started_now = (runs / (f"{new}-{count}" if count else new) for count in itertools.count())
+    for folder in itertools.chain(sorted(unfinished, reverse=True), started_now):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            continue
+        try:
+            kept = Kept(folder)
+            if not kept.run.exists():  # it may have been finished since it was looked for
+                if not kept.plan.exists():
+                    write_json(kept.plan, dict(made_by))
+                yield kept
+                return
+        finally:
+            lock.release()
 
 
 def load_run(name: str, *, settings: Settings) -> Run:
@@ -98,13 +118,6 @@ def whole_lines(path: Path) -> list[dict[str, Any]]:
     if len(whole) < len(content):
         os.truncate(path, len(whole))
     return [json.loads(line) for line in whole.split(b"\n") if line]
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON so that a reader finds all of it or nothing."""
-    draft = path.with_suffix(".new")
-    draft.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    draft.replace(path)
 
 
 def digest_of(value: Any) -> str:

@@ -25,7 +25,7 @@ from eval.cases import QUICK_CASES, dataset_cases, spread, written_cases
 from eval.faq import FaqAnswer, draft_question, harvest
 from eval.figures import accuracy_by_kind, figures_of
 from eval.judges import judge_scores
-from eval.kept import Kept, digest_of, from_json, kept_folder, whole_lines, write_json
+from eval.kept import Kept, digest_of, from_json, kept_folder, whole_lines
 from eval.meter import Meter
 from eval.metrics import calibration_bins, has_all_facts, risk_coverage
 from eval.near_misses import near_misses
@@ -45,12 +45,13 @@ from rag import (
     sha256_of_model,
     shipped_corpus,
     sync,
+    write_json,
 )
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-    from rag import Answer, Assistant
+    from rag import Answer, Assistant, Embedder
 
 FEWEST_NEAR_MISSES, MOST_NEAR_MISSES = 10, 40
 METER_MODEL = "qwen2.5-coder-1.5b-instruct"  # the one that the meter's weights were learned with
@@ -107,10 +108,43 @@ def evaluate(
         )
     questions = _questions(plan, articles)
     questions.notes += [f"Not read: {file.path}: {file.error}" for file in failed]
-    settings = _index(plan, roots, progress)
+    embedder = open_embedder(plan.settings)
+    settings = _index(plan, roots, embedder, progress)
     made_by = _made_by(plan, settings, articles, questions)
-    kept = kept_folder(plan.settings, made_by)
-    assistant = open_assistant(settings)
+    with kept_folder(plan.settings, made_by) as kept:
+        replies, model = _answers(questions, kept, settings, embedder, progress)
+        judges = Judges(
+            meter=Meter(model),
+            agreement=AgreementJudge(embedder.embed),
+            text_of={article.id: article.text for article in articles}.__getitem__,
+        )
+        outcomes = []
+        for done, (case, reply) in enumerate(zip(questions.cases, replies, strict=True)):
+            progress("Judging", done, len(replies))
+            outcomes.append(outcome(case, reply, judges=judges))
+        run = assemble(
+            outcomes,
+            made_by=made_by,
+            name=_name(made_by),
+            id=kept.folder.name,
+            notes=questions.notes,
+        )
+        write_json(kept.run, asdict(run))
+    return run, kept
+
+
+def _answers(
+    questions: _Questions,
+    kept: Kept,
+    settings: Settings,
+    embedder: Embedder,
+    progress: Progress,
+) -> tuple[list[Reply], BaseChatModel | None]:
+    """A reply to every case, and the model for the meter; what the reader should know is noted.
+
+    The two models are never in memory together.
+    """
+    assistant = open_assistant(settings, embedder=embedder)
     if questions.orphans:
         drafted = _drafted(questions.orphans, kept, model=assistant.model)
         questions.cases += drafted
@@ -120,7 +154,6 @@ def evaluate(
             "other figure."
         )
     replies = _replies(questions.cases, kept, assistant, progress)
-    embedder = assistant.embedder
     model = assistant.model if settings.model == METER_MODEL and not settings.llm_url else None
     del assistant  # before another model is loaded
     model = model or _meter_model(settings)
@@ -129,20 +162,7 @@ def evaluate(
             f"The meter judged without a language model, since {METER_MODEL} is not here; it then "
             "sees less, as its own scores say."
         )
-    judges = Judges(
-        meter=Meter(model),
-        agreement=AgreementJudge(embedder.embed),
-        text_of={article.id: article.text for article in articles}.__getitem__,
-    )
-    outcomes = []
-    for done, (case, reply) in enumerate(zip(questions.cases, replies, strict=True)):
-        progress("Judging", done, len(replies))
-        outcomes.append(outcome(case, reply, judges=judges))
-    run = assemble(
-        outcomes, made_by=made_by, name=_name(made_by), id=kept.folder.name, notes=questions.notes
-    )
-    write_json(kept.run, asdict(run))
-    return run, kept
+    return replies, model
 
 
 def assemble(
@@ -221,7 +241,7 @@ def _asked_of(cases: Sequence[Case], articles: Sequence[Article], *, closed: boo
     ]
 
 
-def _index(plan: Plan, roots: Sequence[Path], progress: Progress) -> Settings:
+def _index(plan: Plan, roots: Sequence[Path], embedder: Embedder, progress: Progress) -> Settings:
     """Bring the evaluation's own index of these roots up to date; the settings that open it."""
     name = digest_of([plan.is_closed, sorted(str(root.resolve()) for root in roots)])[:12]
     settings = plan.settings.model_copy(
@@ -233,7 +253,7 @@ def _index(plan: Plan, roots: Sequence[Path], progress: Progress) -> Settings:
     sync(
         settings,
         roots,
-        embedder=open_embedder(settings),
+        embedder=embedder,
         progress=lambda step: progress("Indexing", step.done, step.total),
     )
     return settings

@@ -42,7 +42,9 @@ if TYPE_CHECKING:
     from rag.answering import draft_sentences
     from rag.batch import json_lines
     from rag.confirmation import DraftSignals, measure_draft
+    from rag.embedding import Embedder
     from rag.evidence import EvidenceSet
+    from rag.models import write_json
     from rag.pipeline import (
         Assistant,
         open_assistant,
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
 _LATER = {
     "Assistant": "rag.pipeline",
     "DraftSignals": "rag.confirmation",
+    "Embedder": "rag.embedding",
     "EvidenceSet": "rag.evidence",
     "FailedFile": "rag.roots",
     "Settings": "rag.settings",
@@ -85,6 +88,7 @@ _LATER = {
     "sha256_of_model": "rag.pipeline",
     "shipped_corpus": "rag.roots",
     "sync": "rag.updating",
+    "write_json": "rag.models",
 }
 
 
@@ -105,6 +109,7 @@ __all__ = [
     "Citation",
     "DependencyError",
     "DraftSignals",
+    "Embedder",
     "EngineError",
     "EvidenceSet",
     "FailedFile",
@@ -142,4 +147,5 @@ __all__ = [
     "sha256_of_model",
     "shipped_corpus",
     "sync",
+    "write_json",
 ]

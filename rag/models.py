@@ -309,10 +309,10 @@ def read_json(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Replace a small bookkeeping file in one step."""
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON so that a reader finds all of it, or what was there before."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(value))
+    temporary.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     os.replace(temporary, path)
 
 

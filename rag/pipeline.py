@@ -141,18 +141,19 @@ def open_retriever(settings: Settings) -> HybridRetriever:
     return HybridRetriever(index=index, embedder=open_embedder(settings), settings=settings)
 
 
-def open_assistant(settings: Settings) -> Assistant:
-    """Everything wired together; loads the embedding model and the language model."""
-    retriever = open_retriever(settings)
+def open_assistant(settings: Settings, *, embedder: Embedder | None = None) -> Assistant:
+    """Everything wired together; loads the language model, and the embedding model if not given."""
+    index = open_index(settings)
+    embedder = embedder or open_embedder(settings)
     with ThreadPoolExecutor(max_workers=1) as beside:
         # The embedding library takes seconds to load; the language model is read meanwhile.
-        warmed = beside.submit(retriever.embedder.embed, ["ready"])
+        warmed = beside.submit(embedder.embed, ["ready"])
         model = open_chat_model(settings)
         warmed.result()
     return Assistant(
-        retriever=retriever,
+        retriever=HybridRetriever(index=index, embedder=embedder, settings=settings),
         model=model,
-        embedder=retriever.embedder,
+        embedder=embedder,
         settings=settings,
         model_name=Path(settings.model).name,
     )

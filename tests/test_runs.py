@@ -12,7 +12,7 @@ import pytest
 
 import eval
 from eval.comparison import compare
-from eval.kept import Kept, from_json, load_run
+from eval.kept import Kept, from_json, kept_folder, load_run
 from eval.records import Case, Reply, Run
 from eval.runs import Plan, evaluate, reply_of
 from rag import Settings, UsageError
@@ -216,6 +216,20 @@ def test_a_kept_run_is_read_as_it_was(tmp_path: Path) -> None:
     assert from_json(Run, value) == run
     for kind, record in ((Case, run.outcomes[0].case), (Reply, run.outcomes[0].reply)):
         assert from_json(kind, asdict(record)) == record
+
+
+def test_two_equal_runs_at_once_have_a_folder_each_and_a_cut_one_is_gone_on_with(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(home=tmp_path)
+    with kept_folder(settings, {"seed": 0}) as first:
+        with kept_folder(settings, {"seed": 0}) as second:
+            assert second.folder != first.folder
+            second.run.write_text("{}", encoding="utf-8")
+        with kept_folder(settings, {"seed": 1}) as other:
+            assert other.folder not in (first.folder, second.folder)
+    with kept_folder(settings, {"seed": 0}) as again:
+        assert again.folder == first.folder
 
 
 @pytest.fixture
