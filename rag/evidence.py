@@ -68,7 +68,8 @@ def _pieces(hit: Hit) -> Iterator[Evidence]:
     chunk = hit.chunk
     lead_in = question = ""
     answered = False
-    header = chunk.heading.partition("\n")[2]
+    header = chunk.heading.rpartition("\n")[2]
+    header = header if is_table_row(header) else ""  # of a table that began in an earlier passage
     group = previous_end = 0
     for start, end in sentence_spans(chunk.text):
         text = chunk.text[start:end]

@@ -16,10 +16,13 @@ from itertools import zip_longest
 
 WORD = re.compile(r"[^\W_]+(?:['\u2019\-./&+][^\W_]+)*\+{0,2}")
 NUMBER = re.compile(
-    r"(?<![\w.])(?:[$€£¥]\s?)?(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
+    r"(?<![\w.])(?P<currency>[$€£¥]\s?)?(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
     r"(?:(?P<suffix>[kKmMbBtT](?:n)?)(?![A-Za-z])|[\s-]?(?P<scale>thousand|million|billion|trillion))?"
-    r"(?:st|nd|rd|th|x|s|%|\+)*(?![A-Za-z])"
+    r"(?P<unit>(?:st|nd|rd|th|x|s|%|\+)*)(?![A-Za-z])(?P<word>[\s-](?:percent|times|fold)\b)?"
 )
+DECADE = re.compile(r"(?<!\w)['\u2019\u2018]?(?P<tens>[2-9]0)['\u2019]?s\b")  # "the 70's"
+SHORT_RANGE = re.compile(r"\b(?P<century>1\d|20)(?P<first>\d\d)[-\u2013/](?P<last>\d\d)\b(?![\d-])")
+YEARS = range(1000, 2101)
 CLAUSE = re.compile(r",(?!\d)|[;:()|•✓\n]|\band\b|\bwhile\b|\bcompared (?:to|with)\b|\bversus\b")
 CLAUSE_END = re.compile(r"[,;:.!?\n\u2014|]|\b(?:but|because|although|while)\b")
 # A number, a range or a multiple as one word: "3-5x", "200k", "85+".
@@ -51,6 +54,8 @@ NUMBER_WORDS = {
 }
 # "one" is a pronoun more often than a count, so the word alone asserts nothing.
 NUMBER_WORDS.pop("one")
+
+KIND_WORDS = {"percent": "percent", "times": "multiple", "fold": "multiple"}
 
 FUNCTION_WORDS = frozenset(
     """
@@ -112,24 +117,57 @@ def content_words(text: str) -> frozenset[str]:
 def numbers(text: str) -> frozenset[Decimal]:
     """The values of the numbers in a text, digits or words, scaled: "$2.6 trillion" is 2.6e12.
 
-    A scale said once for a range holds for both ends: "$2.6 to $4.4 trillion".
+    A scale said once for a range holds for both ends: "$2.6 to $4.4 trillion". "the 70's" are
+    those of 1970, and "2003-04" ends in 2004.
     """
-    values: set[Decimal] = set()
+    return frozenset(value for value, _ in amounts(text))
+
+
+@lru_cache(maxsize=4096)
+def amounts(text: str) -> frozenset[tuple[Decimal, str]]:
+    """The numbers of a text, each with its kind: money, percent, multiple, year or count.
+
+    >>> sorted((f"{value:f}", kind) for value, kind in amounts("$5 a clip, up 20% since 2019"))
+    [('20', 'percent'), ('2019', 'year'), ('5', 'money')]
+    """
+    text = SHORT_RANGE.sub(_both_years, DECADE.sub(r"19\g<tens>s", text))
+    found: set[tuple[Decimal, str]] = set()
     matches = list(NUMBER.finditer(text))
-    for match, following in zip_longest(matches, matches[1:]):
-        scale = match["suffix"] or match["scale"]
-        if not scale and following is not None and _joins_range(text, match.end(), following):
-            scale = following["suffix"] or following["scale"]
+    scale, kind = "", "count"  # of the other end, where a range is written out once
+    for match, following in reversed(list(zip_longest(matches, matches[1:]))):
+        ranged = following is not None and _joins_range(text, match.end(), following)
+        scale = match["suffix"] or match["scale"] or (scale if ranged else "")
+        kind = _kind(match, scale) or (kind if ranged else "count")
         try:
             value = Decimal(match["digits"].replace(",", ""))
         except InvalidOperation:  # digits of another script
             continue
-        values.add((value * SCALES[scale.lower()] if scale else value).normalize())
-    for word in words(text):
+        found.add(((value * SCALES[scale.lower()] if scale else value).normalize(), kind))
+    spelled = words(text)
+    for word, after in zip_longest(spelled, spelled[1:], fillvalue=""):
         for part in word.lower().split("-"):
             if part in NUMBER_WORDS:
-                values.add(NUMBER_WORDS[part].normalize())
-    return frozenset(values)
+                found.add((NUMBER_WORDS[part].normalize(), KIND_WORDS.get(after.lower(), "count")))
+    return frozenset(found)
+
+
+def _both_years(match: re.Match[str]) -> str:
+    """A range of years with both written out; what runs backwards is no range of years."""
+    century, first, last = match["century"], match["first"], match["last"]
+    return f"{century}{first} to {century}{last}" if first < last else match[0]
+
+
+def _kind(match: re.Match[str], scale: str) -> str:
+    """What a written number counts, as far as its own marks say; "" if they do not."""
+    word = (match["word"] or "").strip(" -\n")
+    if match["currency"]:
+        return "money"
+    if "%" in match["unit"] or word == "percent":
+        return "percent"
+    if "x" in match["unit"] or word:
+        return "multiple"
+    digits = match["digits"]
+    return "year" if not scale and digits.isdecimal() and int(digits) in YEARS else ""
 
 
 def _joins_range(text: str, end: int, following: re.Match[str]) -> bool:

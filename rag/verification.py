@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from rag.evidence import Evidence, EvidenceSet
-from rag.terms import clauses, content_words, coverage, denied, name_is_in, names, numbers
+from rag.terms import amounts, clauses, content_words, coverage, denied, name_is_in, names, numbers
 
 MOST_CITATIONS = 4  # to one sentence
 LEAST_GAIN = 0.2  # of a sentence's words or numbers that a further citation must bring
@@ -110,21 +110,55 @@ def _number_fault(sentence: str, cited: Sequence[Evidence]) -> str:
     missing = wanted - frozenset().union(*(numbers(item.reading) for item in cited))
     if missing:
         return f"no passage gives the number {_listed(missing)}"
+    for clause in clauses(sentence):
+        said = content_words(clause) or content_words(sentence)
+        for value, kind in amounts(clause):
+            if _belongs_elsewhere(value, kind, said, names(sentence), cited):
+                return f"the number {_listed([value])} belongs to something else"
+    return ""
+
+
+def _belongs_elsewhere(
+    value: Decimal,
+    kind: str,
+    said: frozenset[str],
+    named: frozenset[str],
+    cited: Sequence[Evidence],
+) -> bool:
+    """Whether wherever a number stands, another of its kind fits what is said of it far better.
+
+    Within one piece of evidence the clauses are compared, as they share their subject; pieces
+    are compared whole, and by whom they name. A year is no rival of a price.
+    """
     places = [
-        (numbers(clause), content_words(f"{item.context} {clause}"))
+        (item, amounts(clause), len(said & content_words(clause)))
         for item in cited
         for clause in clauses(item.text)
     ]
-    places = [(values, words) for values, words in places if values]
-    for clause in clauses(sentence):
-        said = content_words(clause) or content_words(sentence)
-        for value in numbers(clause):
-            matches = [(len(said & words), value in values) for values, words in places]
-            best = max((count for count, _ in matches), default=0)
-            own = max((count for count, holds in matches if holds), default=best)
-            if own < SAME_WORDS * best:
-                return f"the number {_listed([value])} belongs to something else"
-    return ""
+    own = [(item, fits) for item, held, fits in places if any(of == value for of, _ in held)]
+    rivals = [
+        (item, fits)
+        for item, held, fits in places
+        if any(of == kind for _, of in held) and all(other != value for other, _ in held)
+    ]
+    return bool(own) and all(
+        any(
+            fits < SAME_WORDS * better if item is rival else _fits_better(rival, item, said, named)
+            for rival, better in rivals
+        )
+        for item, fits in own
+    )
+
+
+def _fits_better(
+    rival: Evidence, item: Evidence, said: frozenset[str], named: frozenset[str]
+) -> bool:
+    """Whether one piece is about what a sentence names, and another about something else."""
+    here, there = content_words(item.reading), content_words(rival.reading)
+    if len(said & here) < SAME_WORDS * len(said & there):
+        return True
+    ours, theirs = names(item.reading), names(rival.reading)
+    return bool(named & theirs - ours) and bool(ours - named - theirs)
 
 
 def _name_fault(sentence: str, cited: Sequence[Evidence]) -> str:

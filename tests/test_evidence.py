@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,8 +48,9 @@ def test_a_cell_carries_its_row_and_column() -> None:
     assert found == [("Cost of LLM:", "$1 a query"), ("Cost of Image:", "$2 a picture")]
 
 
-def test_a_header_from_before_the_passage_names_the_columns() -> None:
-    found = pieces("Cost | $1 a query. | $2 a picture.", heading="Table\nAspect | LLM | Image")
+@pytest.mark.parametrize("heading", ["Table\nAspect | LLM | Image", "Aspect | LLM | Image"])
+def test_a_header_from_before_the_passage_names_the_columns(heading: str) -> None:
+    found = pieces("Cost | $1 a query. | $2 a picture.", heading=heading)
     assert found == [("Cost of LLM:", "$1 a query."), ("Cost of Image:", "$2 a picture.")]
 
 

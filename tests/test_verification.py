@@ -74,6 +74,37 @@ def test_what_no_article_says_is_withdrawn(evidence: EvidenceSet, sentence: str,
     assert why in finding.why
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence", "kept"),
+    [
+        (  # a year beside it is no rival of a number of people
+            "Suites are named Innovation of the Year in 2025, like JPMorgan's LLM Suite, which "
+            "scaled to over 200,000 employees.",
+            "JPMorgan's LLM Suite scaled to over 200,000 employees.",
+            True,
+        ),
+        (
+            "From 1947 to 1967, the price of oil had risen by less than two percent per year.",
+            "The price of oil had risen by less than two percent per year from 1947 to 1967.",
+            True,
+        ),
+        (
+            "Generation costs $1 per image, $5 per video clip.",
+            "A video clip costs $1.",
+            False,
+        ),
+        (
+            "Acme's suite has 900 users. Zenith's suite has 70 users.",
+            "Zenith's suite has 900 users.",
+            False,
+        ),
+    ],
+)
+def test_a_number_is_told_of_what_it_is_a_number_of(text: str, sentence: str, kept: bool) -> None:
+    finding = check(sentence, EvidenceSet("How many?", [hit(text)], embedder=WordEmbedder()))
+    assert finding.kept is kept, finding.why
+
+
 def test_a_question_in_an_article_is_no_evidence() -> None:
     assert all(not item.text.endswith("?") for item in evidence_of([hit()]))
 
