@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from rag.answerability import WEIGHED_MODEL, ask_model, learned_weights, measure, unmet_anchors
 from rag.confirmation import cited_by, draft_probability, measure_draft, nearest_words
+from rag.disagreement import compare_articles
 from rag.evidence import Evidence, EvidenceSet
 from rag.prompts import ABSTENTION, answer_messages
 from rag.records import (
@@ -149,6 +150,8 @@ def stream_answer(
             withdrawn = [withdraw(finding) for finding in findings]
             yield finish(withdrawn, f"{looked_at(hits)}{instead}", gate)
             return
+    if settings.verify:
+        findings = compare_articles(findings, evidence)
     reason = f"{looked_at(hits)}{not_mentioned(query, hits)} Nothing drafted from them held."
     yield finish(findings, reason, gate)
 

@@ -1,12 +1,13 @@
-"""Is this draft the answer to exactly this question? The second gate, after a draft has passed.
+"""Is this draft the answer to exactly this question? The second gate, after the check.
 
-Every sentence of a draft may be in the articles and yet answer another question: the price of
-an image where a video was asked for, one company's figure told of another. So two things are
-asked of the draft as a whole: whether the language model, shown the draft beside the facts it
-has just read, says that the facts state it (its log-odds, from a few more tokens), and whether
-all of the question's own names and numbers stand in the passages that are cited, or round them.
-A logistic model weighs the two. The weights stand in `confirmation.json` with the figures that
-justify them; `python -m eval.calibrate` learns them again.
+Every sentence of a draft may be near the articles' own and yet answer another question: the
+price of an image where a video was asked for, one company's figure told of another. So the
+draft is judged as a whole, by four signals that a logistic model weighs: whether the language
+model, shown the draft beside the facts it has just read, says that the facts state it (its
+log-odds, from a few more tokens); how well what is cited backs the sentences; whether all names
+and numbers of the question stand in the cited passages; and how many of its names stand in the
+cited words themselves. The weights stand in `confirmation.json` with the figures that justify
+them; `python -m eval.calibrate` learns them again.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING
 from rag.answerability import log_odds_of_yes, unmet_anchors
 from rag.evidence import Evidence
 from rag.prompts import confirmation_messages
+from rag.terms import name_is_in, names
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -34,7 +36,9 @@ class DraftSignals:
     """What speaks for and against a draft; `log_odds` is None where the model reports none."""
 
     log_odds: float | None  # of Yes against No, that the facts state this answer
-    mentioned: float  # 1 if what is cited mentions all names and numbers of the question, else 0
+    support: float  # mean over the sentences, 0..1
+    mentioned: float  # 1 if the cited passages mention all names and numbers asked about, else 0
+    named: float  # share of the question's names in the cited words and their headings, 0..1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,9 @@ class DraftWeights:
 
     bias: float
     log_odds: float
+    support: float
     mentioned: float
+    named: float
     threshold: float
 
     def probability(self, signals: DraftSignals) -> float:
@@ -51,7 +57,9 @@ class DraftWeights:
         total = (
             self.bias
             + self.log_odds * (signals.log_odds or 0.0)
+            + self.support * signals.support
             + self.mentioned * signals.mentioned
+            + self.named * signals.named
         )
         return 1.0 / (1.0 + math.exp(-total))
 
@@ -70,7 +78,7 @@ def measure_draft(
     read: Sequence[Evidence],
     model: BaseChatModel | None,
 ) -> DraftSignals:
-    """The signals of a draft: the model reads what was kept, behind the facts it came from.
+    """The signals of a draft of which something was kept; the model reads that, behind the facts.
 
     Without a `model` its word is left out.
     """
@@ -79,9 +87,12 @@ def measure_draft(
     if model is not None:
         said = " ".join(finding.text for finding in kept)
         log_odds = log_odds_of_yes(model, confirmation_messages(question, read, said))
+    cited = cited_by(kept)
     return DraftSignals(
         log_odds=log_odds,
-        mentioned=float(not unmet_in(question, cited_by(kept))),
+        support=sum(finding.support for finding in kept) / len(kept),
+        mentioned=float(not unmet_in(question, cited)),
+        named=_share_named(question, cited),
     )
 
 
@@ -94,6 +105,14 @@ def unmet_in(question: str, cited: Sequence[Evidence]) -> list[str]:
     """The question's names and numbers that the cited passages and their headings lack."""
     surroundings = "\n".join(f"{item.context}\n{item.chunk.embedded_text}" for item in cited)
     return unmet_anchors(question, surroundings)
+
+
+def _share_named(question: str, cited: Sequence[Evidence]) -> float:
+    wanted = names(question)
+    if not wanted:
+        return 1.0
+    words = "\n".join(f"{item.reading}\n{item.chunk.title}\n{item.chunk.heading}" for item in cited)
+    return sum(name_is_in(name, words) for name in wanted) / len(wanted)
 
 
 def draft_probability(signals: DraftSignals) -> tuple[float, float]:

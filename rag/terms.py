@@ -74,6 +74,7 @@ FUNCTION_WORDS = frozenset(
     state states stated question answer tell give given name describe explain list
     """.split()
 )
+FEWEST_TITLE_WORDS, TITLE_SHARE = 4, 0.8
 # What a number is written with; `numbers` reads these.
 COUNTING_WORDS = frozenset(NUMBER_WORDS) | frozenset(SCALES) | {"percent", "percentage"}
 NEGATIONS = frozenset(
@@ -179,9 +180,11 @@ def names(text: str) -> frozenset[str]:
     """Lower-case words that are printed as names: a capital or a digit inside a word.
 
     The first word of a sentence begins with a capital anyway, so it counts only if it has
-    another one, a possessive, or a capitalised word after it.
+    another one, a possessive, or a capitalised word after it. In A Title Written Like This no
+    plain capital makes a name.
     """
     found: set[str] = set()
+    title_case = _is_title_case(text)
     sentence_start = True
     end = 0
     matches = list(WORD.finditer(text))
@@ -202,7 +205,7 @@ def names(text: str) -> frozenset[str]:
             )
         )
         if (
-            (capital_inside or digit_and_letter or plain_capital)
+            (capital_inside or digit_and_letter or (plain_capital and not title_case))
             and word.lower() not in FUNCTION_WORDS
             and not COUNT.fullmatch(word)
         ):
@@ -210,6 +213,12 @@ def names(text: str) -> frozenset[str]:
         sentence_start = False
         end = match.end()
     return frozenset(found)
+
+
+def _is_title_case(text: str) -> bool:
+    """Whether nearly all words of a text that carry meaning begin with a capital."""
+    capitals = [w[0].isupper() for w in words(text) if w.lower() not in FUNCTION_WORDS]
+    return len(capitals) >= FEWEST_TITLE_WORDS and sum(capitals) >= TITLE_SHARE * len(capitals)
 
 
 def fold_name(word: str) -> str:

@@ -8,7 +8,7 @@ the start and cannot be invented. A sentence is kept only if
   an article says "$1 per image, $5 per clip", a clip does not cost $1,
 * every name in it is in what it cites, or in the passage, heading or title round it,
 * it denies only what its evidence denies, and asserts nothing that is denied there,
-* enough of its content words, and of its meaning (cosine of sentence embeddings), are there.
+* enough of its content words and of its meaning (cosine of sentence embeddings) are there.
 
 The question lends nothing: a name that only the question has is no evidence. Everything here is
 comparison of text; no language model judges itself.
@@ -25,8 +25,9 @@ from rag.terms import amounts, clauses, content_words, coverage, denied, name_is
 
 MOST_CITATIONS = 4  # to one sentence
 LEAST_GAIN = 0.2  # of a sentence's words or numbers that a further citation must bring
-COVERAGE_FLOOR = 0.6  # of a sentence's content words, to be found in what it cites
-SUPPORT_FLOOR = 0.58  # of the mean of coverage and cosine
+# Of the mean of coverage and cosine. Half of our labelled sentences that nobody wrote are below,
+# and what is just above is left to the judgement on the whole draft: see eval/LOG.md.
+SUPPORT_FLOOR = 0.5
 SAME_WORDS = 0.6  # how well a number's words must match, beside those of the best number
 
 
@@ -55,17 +56,22 @@ def check(sentence: str, evidence: EvidenceSet) -> Finding:
     held_words = frozenset().union(*(evidence.words[i] for i in chosen))
     covered = coverage(content_words(sentence), held_words)
     support = (covered + max(similarities[i] for i in chosen)) / 2
-    fault = (
-        _number_fault(sentence, cited)
-        or _name_fault(sentence, cited)
-        or _denial_fault(sentence, cited)
-    )
-    if not fault and (covered < COVERAGE_FLOOR or support < SUPPORT_FLOOR):
+    fault = fault_of(sentence, evidence.question, cited)
+    if not fault and support < SUPPORT_FLOOR:
         fault = f"the passages hold {covered:.0%} of its words"
     if fault:
         return Finding(sentence, (), support, fault)
     quoted = " + ".join(f"“{item.text[:60]}”" for item in cited)
     return Finding(sentence, cited, min(max(support, 0.0), 1.0), f"backed by {quoted}")
+
+
+def fault_of(sentence: str, question: str, cited: Sequence[Evidence]) -> str:
+    """What in a sentence is not as the cited words have it; "" if nothing is."""
+    return (
+        _number_fault(sentence, cited)
+        or _name_fault(sentence, cited)
+        or _denial_fault(sentence, question, cited)
+    )
 
 
 def nearest(sentence: str, evidence: EvidenceSet) -> Finding:
@@ -167,10 +173,15 @@ def _name_fault(sentence: str, cited: Sequence[Evidence]) -> str:
     return f"the passage does not name {', '.join(absent)}" if absent else ""
 
 
-def _denial_fault(sentence: str, cited: Sequence[Evidence]) -> str:
+def _denial_fault(sentence: str, question: str, cited: Sequence[Evidence]) -> str:
+    """Why a sentence and its evidence are not of one mind.
+
+    What the question itself denies, as in "Why is a whale not a fish?", the answer repeats.
+    """
     here = denied(sentence)
     there = denied("\n".join(item.reading for item in cited))
-    if here and not here & there:
+    around = denied("\n".join(item.chunk.text for item in cited))
+    if here and not here & (there | around | denied(question)):
         return "it denies what the passage does not deny"
     if there and there <= content_words(sentence) - here:
         return "it says what the passage denies"

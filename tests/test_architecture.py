@@ -32,6 +32,7 @@ retrieval
 evidence
 prompts model_server
 llm verification answerability conversation
+disagreement
 confirmation
 answering
 pipeline

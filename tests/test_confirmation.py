@@ -13,6 +13,7 @@ from rag.confirmation import (
     DraftSignals,
     cited_by,
     draft_weights,
+    measure_draft,
     nearest_words,
     unmet_in,
 )
@@ -93,10 +94,28 @@ def test_what_the_cited_passages_do_not_mention_is_named(question: str, unmet: l
     assert unmet_in(question, cited) == unmet
 
 
+def test_what_is_named_far_from_the_cited_words_counts_as_not_named() -> None:
+    evidence = EvidenceSet(
+        "How much did Acme save?",
+        hits("Acme makes pens. Heinz lowered its production costs by 70%."),
+        embedder=WordEmbedder(),
+    )
+    findings = [check("Heinz lowered its production costs by 70%.", evidence)]
+    signals = measure_draft(findings, question=evidence.question, read=evidence.pieces, model=None)
+    assert signals == DraftSignals(
+        log_odds=None, support=findings[0].support, mentioned=1.0, named=0.0
+    )
+
+
 def test_the_learned_weights_point_the_right_way() -> None:
     for weights in draft_weights():
-        likely = DraftSignals(log_odds=3.0, mentioned=1.0)
-        worse = [replace(likely, mentioned=0.0), replace(likely, log_odds=-3.0)]
+        likely = DraftSignals(log_odds=3.0, support=0.9, mentioned=1.0, named=1.0)
+        worse = [
+            replace(likely, mentioned=0.0),
+            replace(likely, log_odds=-3.0),
+            replace(likely, support=0.5),
+            replace(likely, named=0.0),
+        ]
         assert all(weights.probability(w) <= weights.probability(likely) for w in worse)
         assert weights.probability(likely) >= weights.threshold
 

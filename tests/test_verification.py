@@ -105,6 +105,15 @@ def test_a_number_is_told_of_what_it_is_a_number_of(text: str, sentence: str, ke
     assert finding.kept is kept, finding.why
 
 
+def test_what_the_question_denies_may_be_repeated() -> None:
+    text = "A whale breathes air with lungs and feeds its calves milk, as mammals do."
+    sentence = "A whale is not a fish because it breathes air with lungs and feeds calves milk."
+    asked = EvidenceSet("Why is a whale not a fish?", [hit(text)], embedder=WordEmbedder())
+    assert check(sentence, asked).kept, check(sentence, asked).why
+    unasked = EvidenceSet("What is a whale?", [hit(text)], embedder=WordEmbedder())
+    assert "denies" in check(sentence, unasked).why
+
+
 def test_a_question_in_an_article_is_no_evidence() -> None:
     assert all(not item.text.endswith("?") for item in evidence_of([hit()]))
 
