@@ -46,7 +46,7 @@ from rag import (
 )
 
 # Of what should pass, how much each gate may refuse; together at most 5%.
-MOST_REFUSED_BEFORE = 0.01
+MOST_REFUSED_BEFORE = 0.02
 MOST_REFUSED_AFTER = 0.05
 FOLDS = 10
 SIGNALS = [field.name for field in fields(Signals)]
@@ -81,7 +81,7 @@ def signals_of(case: Case, *, assistant: Assistant) -> dict[str, Any]:
     kept = " ".join(finding.text for finding in findings if finding.kept)
     line = {"id": case.id, "answerable": case.answerable, **asdict(before), "draft": None}
     if kept:
-        after = measure_draft(findings, question=question, read=read, model=model)
+        after = measure_draft(findings, question=question, model=model)
         agrees = None
         if case.references:
             agrees = AgreementJudge(embedder.embed).judge(kept, case.references)[1]

@@ -139,7 +139,7 @@ def stream_answer(
     findings = [judge(sentence, evidence) for sentence in draft_sentences(draft)]
     if gate and any(finding.kept for finding in findings):
         signals = measure_draft(
-            findings, question=query.standalone, read=read, model=model if weighed else None
+            findings, question=query.standalone, model=model if weighed else None
         )
         probability, threshold = draft_probability(signals)
         answers = probability >= threshold

@@ -3,10 +3,10 @@
 Every sentence of a draft may be near the articles' own and yet answer another question: the
 price of an image where a video was asked for, one company's figure told of another. So the
 draft is judged as a whole, by four signals that a logistic model weighs: whether the language
-model, shown the draft beside the facts it has just read, says that the facts state it (its
-log-odds, from a few more tokens); how well what is cited backs the sentences; whether all names
-and numbers of the question stand in the cited passages; and how many of its names stand in the
-cited words themselves. The weights stand in `confirmation.json` with the figures that justify
+model, shown the draft beside the words that it cites and nothing else, says that they state it
+(its log-odds); how well what is cited backs the sentences; whether all names and numbers of the
+question stand in the cited passages; and how many of its names stand in the cited words
+themselves. The weights stand in `confirmation.json` with the figures that justify
 them; `python -m eval.calibrate` learns them again.
 """
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 class DraftSignals:
     """What speaks for and against a draft; `log_odds` is None where the model reports none."""
 
-    log_odds: float | None  # of Yes against No, that the facts state this answer
+    log_odds: float | None  # of Yes against No, that the cited words state this answer
     support: float  # mean over the sentences, 0..1
     mentioned: float  # 1 if the cited passages mention all names and numbers asked about, else 0
     named: float  # share of the question's names in the cited words and their headings, 0..1
@@ -72,22 +72,18 @@ def draft_weights() -> tuple[DraftWeights, DraftWeights]:
 
 
 def measure_draft(
-    findings: Sequence[Finding],
-    *,
-    question: str,
-    read: Sequence[Evidence],
-    model: BaseChatModel | None,
+    findings: Sequence[Finding], *, question: str, model: BaseChatModel | None
 ) -> DraftSignals:
-    """The signals of a draft of which something was kept; the model reads that, behind the facts.
+    """The signals of a draft of which something was kept; the model reads that and its evidence.
 
     Without a `model` its word is left out.
     """
     kept = [finding for finding in findings if finding.kept]
+    cited = cited_by(kept)
     log_odds = None
     if model is not None:
         said = " ".join(finding.text for finding in kept)
-        log_odds = log_odds_of_yes(model, confirmation_messages(question, read, said))
-    cited = cited_by(kept)
+        log_odds = log_odds_of_yes(model, confirmation_messages(question, cited, said))
     return DraftSignals(
         log_odds=log_odds,
         support=sum(finding.support for finding in kept) / len(kept),
@@ -97,8 +93,8 @@ def measure_draft(
 
 
 def cited_by(findings: Sequence[Finding]) -> list[Evidence]:
-    """Everything that these sentences cite, in order."""
-    return [item for finding in findings for item in finding.evidence]
+    """Everything that these sentences cite, once, in order."""
+    return list(dict.fromkeys(item for finding in findings for item in finding.evidence))
 
 
 def unmet_in(question: str, cited: Sequence[Evidence]) -> list[str]:

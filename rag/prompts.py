@@ -63,9 +63,11 @@ def answer_messages(question: str, read: Sequence[Evidence]) -> list[BaseMessage
     return _messages(facts_text(question, read) + ANSWER)
 
 
-def confirmation_messages(question: str, read: Sequence[Evidence], draft: str) -> list[BaseMessage]:
+def confirmation_messages(
+    question: str, cited: Sequence[Evidence], draft: str
+) -> list[BaseMessage]:
     """Ask for Yes or No: whether this evidence states this answer to the question."""
-    return _messages(facts_text(question, read) + f"Proposed answer: {draft}\n\n{CONFIRM}")
+    return _messages(facts_text(question, cited) + f"Proposed answer: {draft}\n\n{CONFIRM}")
 
 
 def standalone_messages(question: str, history: Sequence[tuple[str, str]]) -> list[BaseMessage]:

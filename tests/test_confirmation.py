@@ -101,7 +101,7 @@ def test_what_is_named_far_from_the_cited_words_counts_as_not_named() -> None:
         embedder=WordEmbedder(),
     )
     findings = [check("Heinz lowered its production costs by 70%.", evidence)]
-    signals = measure_draft(findings, question=evidence.question, read=evidence.pieces, model=None)
+    signals = measure_draft(findings, question=evidence.question, model=None)
     assert signals == DraftSignals(
         log_odds=None, support=findings[0].support, mentioned=1.0, named=0.0
     )

@@ -126,6 +126,16 @@ def test_two_facts_of_two_sentences_cite_both(evidence: EvidenceSet) -> None:
     assert len(finding.evidence) == 2
 
 
+def test_a_sentence_of_the_article_is_cited_where_it_stands() -> None:
+    text = (
+        "Business teams adopt applications for most of their work, and most business is done there. "
+        "Do I need technical skills?\nNot for most business applications."
+    )
+    evidence = EvidenceSet("Are skills needed?", [hit(text)], embedder=WordEmbedder())
+    finding = check("Not for most business applications.", evidence)
+    assert [item.text for item in finding.evidence] == ["Not for most business applications."]
+
+
 def test_no_passages_back_nothing() -> None:
     assert not check("Anything.", EvidenceSet("What?", [], embedder=WordEmbedder())).kept
 
