@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
 from rag.blocks import find_title, parse_sections
+from rag.books import read_epub
 from rag.errors import ArticleError, UsageError
-from rag.formats import Reading, decoded, read_docx, read_html, read_pdf
+from rag.formats import read_docx, read_pdf
+from rag.messages import read_eml, read_mhtml, read_webarchive
 from rag.normalisation import normalised
+from rag.reading import Reading, check_length, decoded, title_from_name
 from rag.records import Article, Block, Section
+from rag.tables import read_csv, read_xlsx
 from rag.units import label
+from rag.web_pages import read_html
 
 _FRONT_MATTER = re.compile(r"\s*---[ \t]*\n((?:.*\n){0,60}?)(?:---|\.\.\.)[ \t]*(?:\n|\Z)")
 _FRONT_LINE = re.compile(r"[\w-]+[ \t]*:.*|[ \t]+.*|-[ \t].*|#.*|")
@@ -31,10 +35,19 @@ _PARSERS: dict[str, Callable[[bytes, Path], Reading]] = {
     ".txt": _read_text,
     ".html": read_html,
     ".htm": read_html,
+    ".mhtml": read_mhtml,
+    ".mht": read_mhtml,
+    ".webarchive": read_webarchive,
     ".pdf": read_pdf,
     ".docx": read_docx,
+    ".epub": read_epub,
+    ".csv": read_csv,
+    ".tsv": read_csv,
+    ".xlsx": read_xlsx,
+    ".eml": read_eml,
 }
 SUFFIXES = tuple(_PARSERS)
+MOST_BYTES = 100_000_000  # of a file
 
 
 def find_files(path: Path) -> list[Path]:
@@ -64,25 +77,32 @@ def read_article(path: Path, *, article_id: str) -> Article:
     The text of Markdown and plain text stays as the file has it, but for front matter, line
     ends and what `normalised` puts back. The title is the front matter's or the document's own,
     else the first heading or title line, else the file name; the source is the front matter's,
-    else `path` as given. Raises `ArticleError` for a file that is missing, empty, binary, not
-    what its suffix says, protected by a password, or without text.
+    else `path` as given. Raises `ArticleError` for a file that is missing, empty, too large,
+    binary, not what its suffix says, protected by a password, or without text.
     """
     parse = _PARSERS.get(path.suffix.lower())
     if parse is None:
         known = ", ".join(SUFFIXES)
         raise ArticleError(f"{path} is not an article: its suffix is none of {known}.")
     try:
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise ArticleError(
+                f"{path} has {size / 1e6:,.0f} MB; at most {MOST_BYTES / 1e6:.0f} MB are read.",
+                hint="Split it into smaller files.",
+            )
         data = path.read_bytes()
     except OSError as error:
         raise ArticleError(f"{path} cannot be read: {error.strerror or error}.") from error
     if not data.strip():
         raise ArticleError(f"{path} is empty.")
     reading = parse(data, path)
+    check_length(len(reading.text), path)
     fields, text = _front_matter(normalised(reading.text))
     if not text.strip():
         raise ArticleError(f"{path} holds no text.")
     title = fields.get("title") or reading.title or find_title(text)
-    title = title or _title_from_name(path, text)
+    title = title or title_from_name(path, text)
     source = fields.get("source") or str(path)
     try:
         f"{path}{title}{source}".encode()
@@ -145,15 +165,3 @@ def _front_matter(text: str) -> tuple[dict[str, str], str]:
         return {}, text
     fields = {name.lower(): value.strip("\"'") for name, value in _FRONT_FIELD.findall(match[1])}
     return fields, text[match.end() :]
-
-
-def _title_from_name(path: Path, text: str) -> str:
-    """The file name as words, each written as the text most often writes it."""
-    names = re.split(r"[-_\s]+", path.stem.strip("-_ ")) or [path.name]
-    spellings: dict[str, Counter[str]] = {name.lower(): Counter() for name in names}
-    for word in re.findall(r"\w+", text):
-        if word.lower() in spellings:
-            spellings[word.lower()][word] += 1
-    usual = [[*spellings[name.lower()].most_common(1), (name, 0)][0][0] for name in names]
-    title = " ".join(usual)
-    return title[:1].upper() + title[1:]

@@ -75,6 +75,7 @@ def index_command(
 ) -> None:
     """Add articles to the index, and bring what changed up to date.
 
+    Reads Markdown, text, HTML and saved web pages, PDF, Word, EPUB, e-mails, CSV and Excel.
     Unchanged articles cost nothing. A file that cannot be read is reported; the rest goes on.
     """
     from rag.pipeline import open_embedder

@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from rag.records import Chunk, Hit
-from rag.sentences import is_table_row, list_marker_length, sentence_spans
+from rag.sentences import Span, is_table_row, list_marker_length, sentence_spans
 from rag.terms import content_words, numbers
 
 if TYPE_CHECKING:
@@ -71,7 +71,9 @@ def _pieces(hit: Hit) -> Iterator[Evidence]:
     header = chunk.heading.rpartition("\n")[2]
     header = header if is_table_row(header) else ""  # of a table that began in an earlier passage
     group = previous_end = 0
-    for start, end in sentence_spans(chunk.text):
+    spans = sentence_spans(chunk.text)
+    first_rows = _first_rows(chunk.text, spans)
+    for start, end in spans:
         text = chunk.text[start:end]
         item = list_marker_length(text)
         row = is_table_row(text)
@@ -87,7 +89,7 @@ def _pieces(hit: Hit) -> Iterator[Evidence]:
             group += 1
         if asks:
             question, lead_in, answered = text, "", False
-        elif row and header:
+        elif row and header and start not in first_rows:
             yield from _cells(hit, start, text, header=header, group=group)
         elif row:
             header = text
@@ -103,6 +105,18 @@ def _pieces(hit: Hit) -> Iterator[Evidence]:
                 yield _evidence(hit, start + item, end, context=context, group=group)
 
 
+def _first_rows(text: str, spans: Sequence[Span]) -> set[int]:
+    """Where tables begin: rows below an empty line with another row directly below them."""
+    return {
+        first[0]
+        for before, first, second in zip(spans, spans[1:], spans[2:], strict=False)
+        if "\n\n" in text[before[1] : first[0]]
+        and text.count("\n", first[1], second[0]) == 1
+        and is_table_row(text[slice(*first)])
+        and is_table_row(text[slice(*second)])
+    }
+
+
 def _is_heading(text: str, start: int, end: int, item: int) -> bool:
     """Whether a whole line only names what follows: short, and without a stop."""
     line = text[start:end]
@@ -115,20 +129,18 @@ def _cells(hit: Hit, start: int, row: str, *, header: str, group: int) -> Iterat
     names = [name.strip() for name in header.strip().strip("|").split("|")]
     position = 0
     label = ""
-    column = -1
-    for cell in row.split("|"):
+    cells = row.split("|")
+    for column, cell in enumerate(cells, start=0 if cells[0].strip() else -1):
         begin = start + position + len(cell) - len(cell.lstrip())
         position += len(cell) + 1
         text = cell.strip()
-        if not text:
-            continue
-        column += 1
-        if column == 0:
+        if column < 1:
             label = text
-            continue
-        of = f" of {names[column]}" if column < len(names) and names[column] else ""
-        if content_words(text) or any(letter.isdigit() for letter in text):
-            yield _evidence(hit, begin, begin + len(text), context=f"{label}{of}:", group=group)
+        elif content_words(text) or any(letter.isdigit() for letter in text):
+            name = names[column] if column < len(names) else ""
+            context = " of ".join(part for part in (label, name) if part)
+            context = f"{context}:" if context else ""
+            yield _evidence(hit, begin, begin + len(text), context=context, group=group)
 
 
 def _evidence(hit: Hit, start: int, end: int, *, context: str, group: int) -> Evidence:

@@ -14,10 +14,11 @@ ROOT = Path(__file__).parent.parent
 FLOW = """
 offline preflight
 records errors
-settings sentences terms
+settings sentences terms reading
 normalisation models engine units
 questions page_pairs
-blocks formats transfers
+blocks formats tables web_pages transfers
+books messages
 articles hub wheels
 chunking downloads
 embedding
@@ -51,9 +52,12 @@ LIBRARIES = {
     "torch": {"embedding"},
     "tokenizers": {"embedding"},
     "sqlite3": {"catalogue"},
-    "trafilatura": {"formats"},
+    "charset_normalizer": {"reading"},
+    "trafilatura": {"web_pages"},
+    "lxml": {"web_pages"},
     "pypdf": {"formats"},
     "docx": {"formats"},
+    "openpyxl": {"tables"},
     "huggingface_hub": {"hub"},
     "langchain_openai": {"model_server"},
     "snowballstemmer": {"terms"},

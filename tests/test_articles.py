@@ -8,10 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.articles import SUFFIXES, find_files, read_article, without_faqs
+from rag.articles import find_files, read_article, without_faqs
 from rag.blocks import parse_sections
+from rag.chunking import split_article
 from rag.errors import ArticleError, UsageError
+from rag.normalisation import normalised
 from rag.records import Article, Block
+from tests.test_books import chapter, epub
+from tests.test_messages import safari_archive, web_archive
+from tests.test_tables import workbook
 
 SHARED_ARTICLES = Path(__file__).parents[1].parent / "shared" / "articles"
 needs_shared_articles = pytest.mark.skipif(
@@ -84,6 +89,18 @@ def test_text_keeps_every_character_but_line_ends_and_marks_of_encoding(read) ->
         ("a.pdf", "text", "a.pdf cannot be read as a PDF"),
         ("a.docx", "text", "a.docx is not a Word document"),
         ("a.html", "<html><script>1</script></html>", "a.html holds no text"),
+        ("a.epub", "text", "a.epub is not an EPUB book"),
+        ("a.epub", epub(**{"a b": chapter("<img/>"), "b": chapter("")}), "a.epub holds no text"),
+        ("a.xlsx", "a,b\n1,2\n", "a.xlsx is not an Excel workbook"),
+        ("a.xlsx", b"\xd0\xcf\x11\xe0", "a.xlsx is protected by a password, or in an old Office"),
+        ("a.xlsx", workbook(("Empty", [])), "a.xlsx holds no text"),
+        ("a.docx", workbook(("S", [["a"]])), "a.docx is not a Word document"),
+        ("a.csv", workbook(("S", [["a"]])), "a.csv is a binary file"),
+        ("a.csv", ",,\n,,\n", "a.csv holds no text"),
+        ("a.eml", "text", "a.eml is not an e-mail"),
+        ("a.mhtml", "text", "a.mhtml is not a saved web page"),
+        ("a.webarchive", "text", "a.webarchive is not a saved web page"),
+        ("a.txt", "word " * 2_000_001, "a.txt holds more than 10 million characters"),
     ],
 )
 def test_what_is_no_article_is_refused_in_one_line(read, name, content, reason) -> None:
@@ -92,13 +109,41 @@ def test_what_is_no_article_is_refused_in_one_line(read, name, content, reason) 
     assert "\n" not in str(raised.value)
 
 
+def test_a_file_too_large_to_read_is_not_opened(tmp_path: Path) -> None:
+    with (tmp_path / "a.pdf").open("wb") as file:
+        file.truncate(200_000_000)
+    with pytest.raises(ArticleError, match=r"a\.pdf has 200 MB; at most 100 MB are read"):
+        read_article(tmp_path / "a.pdf", article_id="one")
+
+
+WHOLE_FILES = {
+    "a.epub": epub(),
+    "a.xlsx": workbook(("Prices", [["Item", "Price"], *(["Pen", n] for n in range(99))])),
+    "a.csv": "name;note\n" + "".join(f"Ann {n};{PROSE}\n" for n in range(9)),
+    "a.tsv": "Town\nUlm\nBonn, on the Rhine\n",
+    "a.eml": f"From: a@example.org\r\nSubject: Prices\r\n\r\n{PROSE}\r\n\r\n> {PROSE}\r\n",
+    "a.mht": web_archive(f"<h1>T</h1><p>{PROSE}</p>"),
+    "a.webarchive": safari_archive(f"<h1>T</h1><p>{PROSE}</p>".encode()),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE_FILES)
+def test_passages_stand_in_the_article_at_their_offsets_and_hold_all_of_it(read, name) -> None:
+    article = read(name, WHOLE_FILES[name])
+    chunks = split_article(article, max_tokens=40, count_tokens=lambda text: len(text.split()))
+    assert all(article.text[chunk.start : chunk.end] == chunk.text for chunk in chunks)
+    assert "".join("".join(chunk.text.split()) for chunk in chunks) == "".join(article.text.split())
+    assert article.text == normalised(article.text)
+
+
 def test_a_missing_file_is_an_article_error(tmp_path: Path) -> None:
     with pytest.raises(ArticleError, match="cannot be read: No such file"):
         read_article(tmp_path / "gone.md", article_id="one")
 
 
 def test_files_are_found_sorted_and_hidden_ones_passed_over(tmp_path: Path) -> None:
-    names = ["b.md", "a.TXT", "sub/c.html", ".hidden/d.md", ".e.md", "~$f.docx", "g.png"]
+    passed_over = [".hidden/d.md", ".e.md", "~$f.docx", "~$f.xlsx", "g.png"]
+    names = ["b.md", "a.TXT", "sub/c.html", "sub/d.XLSX", *passed_over]
     for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -106,9 +151,9 @@ def test_files_are_found_sorted_and_hidden_ones_passed_over(tmp_path: Path) -> N
         "a.TXT",
         "b.md",
         "sub/c.html",
+        "sub/d.XLSX",
     ]
     assert find_files(tmp_path / "g.png") == [tmp_path / "g.png"]
-    assert set(SUFFIXES) == {".md", ".txt", ".html", ".htm", ".pdf", ".docx"}
     with pytest.raises(UsageError, match="no file or folder"):
         find_files(tmp_path / "gone")
 

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from rag.articles import SUFFIXES
 from rag.cli import app, models_app
 from rag.settings import Settings
 from tests.conftest import ROOT
@@ -21,6 +22,11 @@ def command_names() -> list[str]:
 @pytest.mark.parametrize("name", command_names())
 def test_every_command_is_in_the_readme(name: str) -> None:
     assert f"`rag {name}" in README
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_every_format_is_in_the_readme(suffix: str) -> None:
+    assert f"`{suffix}`" in README
 
 
 def test_every_module_stands_in_the_tree() -> None:

@@ -48,6 +48,16 @@ def test_a_cell_carries_its_row_and_column() -> None:
     assert found == [("Cost of LLM:", "$1 a query"), ("Cost of Image:", "$2 a picture")]
 
 
+def test_an_empty_cell_keeps_its_column() -> None:
+    found = pieces("| Aspect | LLM | Image |\n| Cost |  | $2 a picture |\n|  | Fast | Slow |")
+    assert found == [("Cost of Image:", "$2 a picture"), ("LLM:", "Fast"), ("Image:", "Slow")]
+
+
+def test_a_second_table_has_columns_of_its_own() -> None:
+    found = pieces("| Item | Price |\n| Pen | $1 |\n\n| Town | People |\n| Ulm | 128,000 |")
+    assert found == [("Pen of Price:", "$1"), ("Ulm of People:", "128,000")]
+
+
 @pytest.mark.parametrize("heading", ["Table\nAspect | LLM | Image", "Aspect | LLM | Image"])
 def test_a_header_from_before_the_passage_names_the_columns(heading: str) -> None:
     found = pieces("Cost | $1 a query. | $2 a picture.", heading=heading)

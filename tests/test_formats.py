@@ -1,8 +1,7 @@
-"""HTML, PDF, Word and plain bytes, each made by the test and read back."""
+"""PDF and Word files, each made by the test and read back."""
 
 from __future__ import annotations
 
-import json
 from io import BytesIO
 from pathlib import Path
 
@@ -11,13 +10,7 @@ from docx import Document
 from pypdf import PdfReader, PdfWriter
 
 from rag.errors import ArticleError
-from rag.formats import decoded, read_docx, read_html, read_pdf
-
-PROSE = "The model writes text, and it was trained on a great many books before that. " * 3
-
-
-def html_page(body: str, head: str = "<title>A guide</title>") -> bytes:
-    return f"<html><head>{head}</head><body>{body}</body></html>".encode()
+from rag.formats import read_docx, read_pdf
 
 
 def pdf_of(*pages: list[str]) -> bytes:
@@ -44,114 +37,6 @@ def pdf_of(*pages: list[str]) -> bytes:
     size = len(objects) + 1
     trailer = f"trailer << /Size {size} /Root 1 0 R >>\nstartxref\n{len(data)}\n%%EOF"
     return data + f"xref\n0 {size}\n0000000000 65535 f \n{table}{trailer}".encode()
-
-
-def test_html_gives_its_main_text_as_light_markdown() -> None:
-    reading = read_html(
-        html_page(
-            f"<nav>Menu</nav><article><h1>A guide</h1><p>{PROSE}</p><h2>Use</h2><ul><li>one<ul>"
-            "<li>inner</li></ul></li><li>two</li></ul><table><tr><th>A</th><th>B</th></tr><tr>"
-            f"<td>1</td><td>2</td></tr></table><p>{PROSE}</p></article><footer>Foot</footer>"
-        ),
-        Path("page.html"),
-    )
-    assert reading.title == "A guide"
-    assert reading.text.split("\n\n") == [
-        "# A guide",
-        PROSE.strip(),
-        "## Use",
-        "- one\n  - inner\n- two",
-        "| A | B |\n| 1 | 2 |",
-        PROSE.strip(),
-    ]
-
-
-def test_html_faq_pairs_are_kept_wherever_the_page_has_them() -> None:
-    faq = {
-        "@type": "FAQPage",
-        "mainEntity": [
-            {
-                "@type": "Question",
-                "name": "Is it free?",
-                "acceptedAnswer": {"@type": "Answer", "text": "<p>Yes &amp; always.</p>"},
-            }
-        ],
-    }
-    page = html_page(
-        f"<article><h1>A guide</h1><p>{PROSE}</p><details><summary>Can I return it?</summary>"
-        "<p>Within 30 days.</p></details><dl><dt>LLM</dt><dd>A language model.</dd>"
-        "<dt>What is RAG?</dt><dd>Reading first.</dd></dl></article>",
-        head=f'<script type="application/ld+json">{json.dumps(faq)}</script>'
-        '<script type="application/ld+json">{broken</script>',
-    )
-    text = read_html(page, Path("page.html")).text
-    assert text.endswith("## Frequently asked questions\n\n**Is it free?**\nYes & always.")
-    assert "**Can I return it?**\nWithin 30 days." in text
-    assert "- LLM: A language model." in text
-    assert "**What is RAG?**\nReading first." in text
-
-
-def test_a_pair_that_the_page_shows_is_not_told_twice() -> None:
-    faq = {"@type": "Question", "name": "Is it free?", "acceptedAnswer": [{"text": "Yes, always."}]}
-    page = html_page(
-        f"<article><p>{PROSE}</p><h2>FAQ</h2><h3>Is it free?</h3><p>Yes, always.</p></article>",
-        head=f'<script type="application/ld+json">{json.dumps(faq)}</script>',
-    )
-    assert read_html(page, Path("page.html")).text.count("Yes, always.") == 1
-
-
-QUESTIONS = [
-    {
-        "@type": "Question",
-        "name": "<b>Is it free?</b>",
-        "acceptedAnswer": {"@type": "Answer", "text": "<p>Yes &amp; <b>always</b>.</p><p>Ok.</p>"},
-    },
-    {"@type": ["Question"], "name": "Speed", "acceptedAnswer": [{"text": "It is fast."}]},
-]
-FAQ_PAGE = {"@type": "FAQPage", "mainEntity": QUESTIONS}
-
-
-@pytest.mark.parametrize(
-    "script",
-    [
-        json.dumps(FAQ_PAGE),
-        json.dumps({"@context": "https://schema.org", "@graph": [{"@type": "Article"}, FAQ_PAGE]}),
-        f"<!--\n{json.dumps(FAQ_PAGE)}\n-->",
-        f"//<![CDATA[\n{json.dumps(FAQ_PAGE)}\n//]]>",
-        json.dumps(FAQ_PAGE).replace("It is fast", "It is\n fast"),
-        json.dumps(FAQ_PAGE).replace('"Question"', '"https://schema.org/Question"'),
-    ],
-    ids=["plain", "graph", "comment", "cdata", "raw line break", "full names"],
-)
-def test_questions_that_only_the_code_of_a_page_names_are_read(script: str) -> None:
-    head = f'<script type="application/ld+json; charset=utf-8">{script}</script>'
-    page = html_page(f"<article><h1>A guide</h1><p>{PROSE}</p></article>", head=head)
-    text = read_html(page, Path("page.html")).text
-    pairs = "**Is it free?**\nYes & always. Ok.\n\n**Q: Speed**\nIt is fast."
-    assert text.endswith(f"{PROSE.strip()}\n\n## Frequently asked questions\n\n{pairs}")
-
-
-def test_a_question_lost_from_the_page_is_put_over_its_answer() -> None:
-    head = f'<script type="application/ld+json">{json.dumps(FAQ_PAGE)}</script>'
-    page = html_page(
-        f"<article><h1>A guide</h1><p>{PROSE}</p><h2>FAQ</h2><button>Is it free?</button>"
-        "<div><p>Yes &amp; <b>always</b>.</p><p>Ok.</p></div><button>Speed</button>"
-        f"<p>It is fast.</p><h2>End</h2><p>{PROSE}</p></article>",
-        head=head,
-    )
-    text = read_html(page, Path("page.html")).text
-    faq = text.partition("## FAQ\n\n")[2].partition("\n\n## End")[0]
-    assert faq == "**Is it free?**\nYes & always. Ok.\n\n**Q: Speed**\nIt is fast."
-    assert text.count("Yes & always") == text.count("It is fast") == 1
-
-
-def test_a_page_too_short_to_have_a_main_part_is_read_whole() -> None:
-    assert read_html(b"<p>One line.</p>", Path("page.html")).text == "One line."
-
-
-def test_html_without_anything_inside_is_an_error() -> None:
-    with pytest.raises(ArticleError, match=r"page\.html is not an HTML page"):
-        read_html(b"<!-- nothing -->", Path("page.html"))
 
 
 def test_pdf_lines_become_paragraphs_without_running_heads() -> None:
@@ -219,15 +104,3 @@ def test_word_files_that_are_none_say_so() -> None:
         read_docx(b"plain", Path("a.docx"))
     with pytest.raises(ArticleError, match="protected by a password"):
         read_docx(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Path("a.docx"))
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
-def test_text_is_decoded_as_it_was_encoded(encoding: str) -> None:
-    text = "Le modèle génère des réponses à partir des données. Où est-il né ? Ça dépend."
-    assert decoded(text.encode(encoding), Path("a.txt")) == text
-
-
-def test_bytes_that_are_no_text_are_refused() -> None:
-    for data in (bytes(range(256)), b"\x89PNG\r\n\x1a\n" + b"\x01\x02\xfe" * 60):
-        with pytest.raises(ArticleError, match="binary"):
-            decoded(data, Path("a.md"))
