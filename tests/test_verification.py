@@ -128,7 +128,7 @@ def test_two_facts_of_two_sentences_cite_both(evidence: EvidenceSet) -> None:
 
 def test_a_sentence_of_the_article_is_cited_where_it_stands() -> None:
     text = (
-        "Business teams adopt applications for most of their work, and most business is done there. "
+        "Business teams adopt applications for most of their work, and most is done there. "
         "Do I need technical skills?\nNot for most business applications."
     )
     evidence = EvidenceSet("Are skills needed?", [hit(text)], embedder=WordEmbedder())
