@@ -18,6 +18,7 @@ settings sentences terms
 normalisation models engine units
 questions page_pairs
 blocks formats transfers
+ignoring
 articles hub wheels
 chunking downloads
 embedding
@@ -28,6 +29,7 @@ roots
 publishing
 index
 updating
+watching
 retrieval
 evidence
 prompts model_server
@@ -36,7 +38,7 @@ confirmation
 answering
 pipeline
 batch terminal doctor
-cli_models
+cli_models cli_index
 cli
 __main__
 """
@@ -56,6 +58,8 @@ LIBRARIES = {
     "huggingface_hub": {"hub"},
     "langchain_openai": {"model_server"},
     "snowballstemmer": {"terms"},
+    "pathspec": {"ignoring"},
+    "watchfiles": {"watching"},
 }
 
 
