@@ -13,6 +13,7 @@ from rag.blocks import find_title, parse_sections
 from rag.books import read_epub
 from rag.errors import ArticleError, UsageError
 from rag.formats import read_docx, read_pdf
+from rag.ignoring import IgnoreRules
 from rag.messages import read_eml, read_mhtml, read_webarchive
 from rag.normalisation import normalised
 from rag.reading import Reading, check_length, decoded, title_from_name
@@ -50,25 +51,53 @@ SUFFIXES = tuple(_PARSERS)
 MOST_BYTES = 100_000_000  # of a file
 
 
-def find_files(path: Path) -> list[Path]:
+def find_files(
+    path: Path, *, passed_over: Callable[[Path, str], object] = lambda folder, why: None
+) -> list[Path]:
     """The article files under `path`, sorted; a file stands for itself, whatever its suffix.
 
-    Hidden files and folders, and Word's lock files, are passed over. Raises `UsageError` where
-    there is nothing at `path`.
+    Left out are hidden files and folders, Word's lock files, and what .footnoteignore files
+    name. A folder that cannot be read, or whose .footnoteignore cannot, is passed over and told
+    to `passed_over`, with the reason. Raises `UsageError` where there is nothing at `path`.
     """
     if path.is_file():
         return [path]
     if not path.is_dir():
         raise UsageError(f"There is no file or folder {path}.", hint="Check the path.")
+
+    def tell(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):  # or it was deleted meanwhile
+            folder = Path(error.filename)
+            passed_over(folder, f"{folder} cannot be read: {error.strerror}.")
+
     found = []
-    for folder, folders, names in os.walk(path):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    rules: dict[Path, IgnoreRules] = {}
+    for place, folders, names in os.walk(path, onerror=tell):
+        folder = Path(place)
+        try:
+            here = rules.get(folder.parent, IgnoreRules()).within(folder)
+        except ArticleError as error:
+            passed_over(folder, str(error))
+            folders.clear()
+            continue
+        rules[folder] = here
+        folders[:] = [
+            name
+            for name in folders
+            if not is_hidden(name) and not here.leave_out(folder / name, is_folder=True)
+        ]
         for name in names:
-            file = Path(folder, name)
-            passed_over = name.startswith((".", "~$"))
-            if not passed_over and file.suffix.lower() in SUFFIXES and file.is_file():
+            file = folder / name
+            if is_hidden(name) or file.suffix.lower() not in SUFFIXES or not file.is_file():
+                continue
+            if not here.leave_out(file):
                 found.append(file)
     return sorted(found)
+
+
+def is_hidden(name: str) -> bool:
+    """Whether no file or folder of this name is looked at: hidden, or a lock file of Word's."""
+    return name.startswith((".", "~$"))
 
 
 def read_article(path: Path, *, article_id: str) -> Article:

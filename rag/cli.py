@@ -17,15 +17,15 @@ import typer
 from rich.markup import escape
 
 from rag import terminal
+from rag.cli_index import index_command
 from rag.cli_models import models_app
 from rag.errors import FootnoteError, UsageError
 from rag.settings import Settings, load_settings
-from rag.terminal import JsonOption, err, out, print_json
+from rag.terminal import IndexOption, JsonOption, err, out, print_json
 
 if TYPE_CHECKING:
     from rag.catalogue import ArticleSummary
     from rag.pipeline import Assistant
-    from rag.updating import IndexProgress
 
 app = typer.Typer(
     name="rag",
@@ -36,11 +36,11 @@ app = typer.Typer(
     help="Footnote: answers from your own articles, every sentence cited, all on this machine.",
     epilog='Begin with: rag index my-articles/ · rag ask "What does it cost?" · rag chat',
 )
+app.command("index", epilog="Example: rag index ~/articles notes.md --index ./my-index")(
+    index_command
+)
 app.add_typer(models_app, name="models")
 
-IndexOption = Annotated[
-    Path | None, typer.Option("--index", help="The index folder.", metavar="DIR")
-]
 ModelOption = Annotated[
     str | None, typer.Option("--model", help="A name from `rag models list`, or a .gguf file.")
 ]
@@ -59,54 +59,6 @@ def _global(
 def debugging() -> bool:
     """Whether `--debug` was given."""
     return os.environ.get("FOOTNOTE_DEBUG") == "1"
-
-
-@app.command("index", epilog="Example: rag index ~/articles notes.md --index ./my-index")
-def index_command(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Files and folders; without any, all that were named before."),
-    ] = None,
-    index: IndexOption = None,
-    rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Make the whole index again from the files.")
-    ] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Add articles to the index, and bring what changed up to date.
-
-    Reads Markdown, text, HTML and saved web pages, PDF, Word, EPUB, e-mails, CSV and Excel.
-    Unchanged articles cost nothing. A file that cannot be read is reported; the rest goes on.
-    """
-    from rag.pipeline import open_embedder
-    from rag.updating import sync
-
-    settings = load_settings(index=index)
-    embedder = open_embedder(settings)
-    with terminal.counting(err) as progress:
-        task = progress.add_task("Looking for articles", total=None)
-
-        def show(step: IndexProgress) -> None:
-            progress.update(
-                task,
-                description=terminal.INDEX_STAGES[step.stage],
-                completed=step.done,
-                total=step.total or None,
-            )
-
-        report = sync(settings, paths or [], embedder=embedder, progress=show, rebuild=rebuild)
-    if as_json:
-        print_json(report.to_json())
-    else:
-        out.print(
-            f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged, "
-            f"{report.removed} removed: {report.chunks} passages in {report.seconds:.1f} s "
-            f"({settings.index_directory})"
-        )
-        for failure in report.failed:
-            err.print(f"[red]Not indexed:[/red] {escape(failure.path)}: {escape(failure.error)}")
-    if report.failed:
-        raise typer.Exit(1)
 
 
 @app.command(epilog='Example: rag search "cost of a video clip" -k 3')

@@ -97,6 +97,12 @@ def read_pointer(index: Path) -> Pointer | None:
         ) from error
 
 
+def is_part_of_index(path: Path, index: Path) -> bool:
+    """Whether a path is one that a writer of the index makes and deletes."""
+    files = (POINTER, f"{POINTER}.new", LOCK, WRITER)
+    return path.is_relative_to(index / GENERATIONS) or path in {index / name for name in files}
+
+
 def new_place(index: Path, *, number: int) -> Place:
     """An empty folder for the next generation.
 

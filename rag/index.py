@@ -35,10 +35,18 @@ class Index:
     >>> index.search_words("JPMorgan employees", limit=5)       # doctest: +SKIP
     """
 
-    def __init__(self, directory: Path, opened: OpenGeneration, *, chroma_url: str | None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        opened: OpenGeneration,
+        *,
+        chroma_url: str | None,
+        embedder_name: str | None,
+    ) -> None:
         self.directory = directory
         self._opened: OpenGeneration | None = opened
         self._chroma_url = chroma_url
+        self._embedder_name = embedder_name
         self._reloading = threading.Lock()
 
     @classmethod
@@ -50,15 +58,8 @@ class Index:
         Raises `IndexUnavailable` where there is no index, or one that another version of
         Footnote, or an embedder other than `embedder_name`, has made.
         """
-        opened = open_generation(directory, chroma_url=chroma_url)
-        made_by = opened.catalogue.meta("embedder")
-        if embedder_name is not None and made_by != embedder_name:
-            raise IndexUnavailable(
-                f"The index in {directory} was made with the embedding model {made_by}, "
-                f"not {embedder_name}.",
-                hint="Run: rag index",
-            )
-        return cls(directory, opened, chroma_url=chroma_url)
+        opened = _open(directory, chroma_url, embedder_name)
+        return cls(directory, opened, chroma_url=chroma_url, embedder_name=embedder_name)
 
     @property
     def generation(self) -> int:
@@ -95,21 +96,28 @@ class Index:
 
     def snapshot(self) -> Index:
         """The index as it is now, whatever is written or reloaded later."""
-        return Index(self.directory, self._generation, chroma_url=self._chroma_url)
+        return Index(
+            self.directory,
+            self._generation,
+            chroma_url=self._chroma_url,
+            embedder_name=self._embedder_name,
+        )
 
     def reload_if_changed(self) -> bool:
         """Goes on with the newest generation, if there is a newer one; True if so.
 
-        Snapshots keep theirs. Where the index has gone meanwhile, the opened one goes on.
+        Snapshots keep theirs. Where the index has gone meanwhile, cannot be read any more or is
+        made with another embedding model now, the opened one goes on.
         """
         with self._reloading:
             try:
                 pointer = read_pointer(self.directory)
+                if pointer is None or pointer.name == self._generation.pointer.name:
+                    return False
+                opened = _open(self.directory, self._chroma_url, self._embedder_name)
             except IndexUnavailable:
                 return False
-            if pointer is None or pointer.name == self._generation.pointer.name:
-                return False
-            self._opened = open_generation(self.directory, chroma_url=self._chroma_url)
+            self._opened = opened
             return True
 
     def close(self) -> None:
@@ -121,3 +129,15 @@ class Index:
         if self._opened is None:
             raise IndexUnavailable(f"The index in {self.directory} is closed.")
         return self._opened
+
+
+def _open(directory: Path, chroma_url: str | None, embedder_name: str | None) -> OpenGeneration:
+    opened = open_generation(directory, chroma_url=chroma_url)
+    made_by = opened.catalogue.meta("embedder")
+    if embedder_name is not None and made_by != embedder_name:
+        raise IndexUnavailable(
+            f"The index in {directory} was made with the embedding model {made_by}, "
+            f"not {embedder_name}.",
+            hint="Run: rag index",
+        )
+    return opened

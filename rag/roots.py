@@ -8,7 +8,7 @@ depend on the set of roots and files alone, never on the order in which they cam
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,17 +45,20 @@ def absolute(path: Path) -> Path:
     return path.parent.resolve() / path.name
 
 
-def article_files(root: Path) -> list[Path]:
+def article_files(
+    root: Path, *, passed_over: Callable[[Path, str], object] = lambda folder, why: None
+) -> list[Path]:
     """The article files of a root; nothing where the root is gone.
 
-    The README of the shipped corpus is about the articles, and is none itself.
+    `passed_over` is told of each folder that cannot be looked through, and why. The README of
+    the shipped corpus is about the articles, and is none itself.
     """
     if not root.exists():
         return []
     corpus = shipped_corpus()
     return [
         file
-        for file in find_files(root)
+        for file in find_files(root, passed_over=passed_over)
         if not (file.name == "README.md" and file.is_relative_to(corpus))
     ]
 
@@ -93,14 +96,20 @@ def article_ids(files: Iterable[Path], *, roots: Iterable[Path]) -> dict[Path, s
 def read_articles(paths: Sequence[Path]) -> tuple[list[Article], list[FailedFile]]:
     """The articles under `paths` as indexing these roots would read and name them, by id.
 
-    Files that cannot be read come second. Raises `UsageError` for a path that is not there.
+    Files and folders that cannot be read come second. Raises `UsageError` for a path that is
+    not there.
     """
     roots = [absolute(path) for path in paths]
     for root in roots:
         if not root.exists():
             raise UsageError(f"There is no file or folder {root}.", hint="Check the path.")
-    articles, failed = [], []
-    ids = article_ids((file for root in roots for file in article_files(root)), roots=roots)
+    articles = []
+    passed_over: dict[Path, str] = {}
+    files = [
+        file for root in roots for file in article_files(root, passed_over=passed_over.setdefault)
+    ]
+    failed = [FailedFile.of(folder, why) for folder, why in passed_over.items()]
+    ids = article_ids(files, roots=roots)
     for file, article_id in sorted(ids.items(), key=lambda item: item[1]):
         try:
             articles.append(read_article(file, article_id=article_id))

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console, Group
@@ -31,9 +33,15 @@ from rich.text import Text
 
 from rag.records import Answer, AnswerUpdate, Hit
 
+if TYPE_CHECKING:
+    from rag.updating import IndexProgress, IndexReport
+
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False)
 
+IndexOption = Annotated[
+    Path | None, typer.Option("--index", help="The index folder.", metavar="DIR")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
 
 STAGES = {
@@ -142,6 +150,45 @@ def counting(err: Console) -> Iterator[Progress]:
         disable=not err.is_terminal,  # or it leaves an empty line in a log
     ) as progress:
         yield progress
+
+
+@contextmanager
+def indexing(err: Console) -> Iterator[Callable[[IndexProgress], None]]:
+    """A bar for each stage of bringing an index up to date."""
+    with counting(err) as progress:
+        task = progress.add_task("Looking for articles", total=None)
+
+        def show(step: IndexProgress) -> None:
+            progress.update(
+                task,
+                description=INDEX_STAGES[step.stage],
+                completed=step.done,
+                total=step.total or None,
+            )
+
+        yield show
+
+
+def show_index_report(report: IndexReport, *, index: Path, out: Console, err: Console) -> None:
+    """Print what was done to an index, then a line for each file that is not in it."""
+    out.print(
+        f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged, "
+        f"{report.removed} removed: {report.chunks} passages in {report.seconds:.1f} s ({index})"
+    )
+    for failure in report.failed:
+        err.print(f"[red]Not indexed:[/red] {escape(failure.path)}: {escape(failure.error)}")
+
+
+def show_update(report: IndexReport, *, out: Console) -> None:
+    """Print what was done to a watched index, as one line with the time of day."""
+    line = (
+        f"[dim]{datetime.now():%H:%M:%S}[/dim] {report.added} added, {report.changed} changed, "
+        f"{report.removed} removed: {report.chunks} passages in {report.seconds:.1f} s"
+    )
+    if report.failed:
+        errors = escape(" ".join(failure.error for failure in report.failed))
+        line += f"; [red]not indexed:[/red] {errors}"
+    out.print(line)
 
 
 @contextmanager

@@ -64,16 +64,18 @@ def sync(
     embedder: Embedder,
     progress: Callable[[IndexProgress], None] = lambda step: None,
     rebuild: bool = False,
+    keep_missing: bool = False,
 ) -> IndexReport:
     """Brings the index that the settings name up to date with the files under `paths`.
 
     An index remembers its roots. Naming a path adds or refreshes that root: new files are added,
     changed ones changed, gone ones removed; other roots stay. With no path all are refreshed,
-    the shipped corpus at first. Naming a root that is gone removes its articles and forgets it.
-    `rebuild` reads every file again and makes everything but the embeddings anew.
+    the shipped corpus at first. Naming a root that is gone removes its articles and forgets it;
+    with `keep_missing` it is reported, since it may come back. `rebuild` reads every file again
+    and makes everything but the embeddings anew.
 
-    A file that cannot be read is reported, and what it held before stays. Nothing that is
-    unchanged is embedded again, and when nothing has changed nothing is written.
+    A file or folder that cannot be read is reported, and what it held before stays. Nothing that
+    is unchanged is embedded again, and when nothing has changed nothing is written.
 
     Raises `UsageError` for a path that is not there and never was, `IndexLocked` while another
     process writes, and `IndexUnavailable` when the index cannot be written. Whatever is raised,
@@ -82,14 +84,15 @@ def sync(
     started = time.monotonic()
     index = settings.index_directory
     named = [absolute(path) for path in paths]
-    _check_paths(index, named)
+    if not keep_missing:
+        _check_paths(index, named)
     with (
         _disk_errors(index),
         writing(index, waiting=lambda: progress(IndexProgress("waiting"))),
     ):
         update = _Update(settings, embedder, progress, rebuild=rebuild)
         try:
-            update.refresh(named)
+            update.refresh(named, keep_missing=keep_missing)
             return update.publish(started)
         finally:
             update.close()
@@ -148,14 +151,19 @@ class _Update:
             self._draft = Draft(self._index, self._pointer)
         return self._draft.catalogue
 
-    def refresh(self, named: Sequence[Path]) -> None:
+    def refresh(self, named: Sequence[Path], *, keep_missing: bool) -> None:
         """Carries every difference between the files and the current generation to the next."""
-        looked_at = self._choose_roots(named)
-        found = {file for root in looked_at for file in article_files(root)}
+        looked_at = self._choose_roots(named, keep_missing=keep_missing)
+        passed_over: dict[Path, str] = {}
+        found = set[Path]().union(
+            *(article_files(root, passed_over=passed_over.setdefault) for root in looked_at)
+        )
+        self._failed += [FailedFile.of(folder, why) for folder, why in passed_over.items()]
         gone = {
             file
             for file in self._known.keys() - found
             if _is_under(file, looked_at) or not _is_under(file, self._roots)
+            if not _is_under(file, passed_over)
         }
         for file in sorted(gone):
             self._next.remove_file(file)
@@ -201,15 +209,15 @@ class _Update:
         if self._draft:
             self._draft.close()
 
-    def _choose_roots(self, named: Sequence[Path]) -> list[Path]:
+    def _choose_roots(self, named: Sequence[Path], *, keep_missing: bool) -> list[Path]:
         """Adds the named roots, forgets those that were deleted, and says which to look at."""
-        self._roots |= set(named)
+        self._roots |= {path for path in named if path.exists() or not keep_missing}
         if not self._roots and self._is_broken:
             raise UsageError(
                 f"The index in {self._index} does not say any more what it was made of.",
                 hint="Name it: rag index --rebuild PATH",
             )
-        if not self._roots and self._current is None:
+        if not self._roots and not named and self._current is None:
             self._roots = {shipped_corpus()}
         targets = self._roots if self._rebuild or not named else named
         looked_at = []
@@ -217,7 +225,7 @@ class _Update:
             if not _is_under(root, targets):
                 continue
             if not root.exists():
-                if not self._was_deleted(root, named):
+                if not self._was_deleted(root, () if keep_missing else named):
                     self._fail(root, f"{root} is gone. To forget its articles: rag index {root}")
                     continue
                 self._roots.remove(root)

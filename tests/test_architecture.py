@@ -18,7 +18,7 @@ settings sentences terms reading
 normalisation models engine units
 questions page_pairs
 blocks formats tables web_pages transfers
-books messages
+books messages ignoring
 articles hub wheels
 chunking downloads
 embedding
@@ -29,6 +29,7 @@ roots
 publishing
 index
 updating
+watching
 retrieval
 evidence
 prompts model_server
@@ -38,7 +39,7 @@ confirmation
 answering
 pipeline
 batch terminal doctor
-cli_models
+cli_models cli_index
 cli
 __main__
 """
@@ -61,6 +62,8 @@ LIBRARIES = {
     "huggingface_hub": {"hub"},
     "langchain_openai": {"model_server"},
     "snowballstemmer": {"terms"},
+    "pathspec": {"ignoring"},
+    "watchfiles": {"watching"},
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 from rag.errors import IndexUnavailable
 from rag.generations import Place, read_pointer
 from rag.index import Index
-from tests.library import Library, prose
+from tests.library import CountingEmbedder, Library, prose
 
 
 def vectors_folder(library: Library) -> Path:
@@ -85,6 +85,23 @@ def test_an_index_made_anew_in_the_same_place_is_noticed(library: Library) -> No
     library.sync(library.articles)
     assert index.reload_if_changed()
     assert [article.id for article in index.articles()] == ["glacier.md", "telescope.md"]
+
+
+def test_a_reader_goes_on_where_the_new_generation_is_not_for_it(library: Library) -> None:
+    index = Index.open(library.settings.index_directory, embedder_name="words")
+    pointer = library.settings.index_directory / "current.json"
+    was = pointer.read_text()
+    pointer.write_text(was.replace('"name": "1-', '"name": "7-'))
+    assert not index.reload_if_changed()
+    pointer.write_text(was)
+    library.embedder = CountingEmbedder("other words")
+    library.sync()
+    assert not index.reload_if_changed()
+    assert index.generation == 1
+    assert len(index.search_vectors(library.embedder.embed(["glacier"])[0], limit=3)) == 3
+    library.embedder = CountingEmbedder("words")
+    library.sync()
+    assert index.reload_if_changed()
 
 
 def cut_graph(folder: Path) -> None:

@@ -16,8 +16,10 @@ from rag.errors import UsageError
 from rag.pipeline import Assistant
 from rag.prompts import ABSTENTION
 from rag.records import Answer
+from rag.retrieval import HybridRetriever
 from rag.settings import Settings
 from tests.fakes import ScriptedChat, WordEmbedder
+from tests.library import Library, prose
 
 ARTICLE = (
     "JPMorgan's LLM Suite scaled to over 200,000 employees. "
@@ -222,3 +224,28 @@ def test_the_json_form_is_the_contract() -> None:
         "prompt_tokens",
         "answer_tokens",
     }
+
+
+def test_an_open_assistant_answers_from_articles_that_came_later(library: Library) -> None:
+    """As a running chat does: it is opened once, and the index changes under it."""
+    question = "What does one generated video clip cost?"
+
+    def reply(prompt: str) -> str:
+        library.write("later.md", prose("violin"))  # and it may change while it answers
+        library.sync()
+        return "One generated video clip costs $0.50 to $5."
+
+    opened = assistant(reply)
+    opened.retriever = HybridRetriever(
+        index=library.open(), embedder=library.embedder, settings=library.settings
+    )
+    assert opened.invoke(question).abstained
+    library.write("costs.md", ARTICLE)
+    library.sync()
+    answer = opened.invoke(question)
+    check_laws(answer)
+    assert [citation.article_id for citation in answer.citations] == ["costs.md"]
+    assert (library.articles / "later.md").exists()
+    library.write("costs.md", "One video clip of another kind costs nothing at all.")
+    library.sync()
+    assert opened.invoke(question).abstained

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.documents import Document
+from numpy.typing import NDArray
 
 from rag.records import Chunk, Hit
 from rag.retrieval import (
@@ -21,7 +24,7 @@ from rag.retrieval import (
     without_near_duplicates,
 )
 from rag.terms import content_words, words
-from tests.library import TOPICS, Library, prose
+from tests.library import TOPICS, CountingEmbedder, Library, prose
 
 ARTICLE = "First sentence here. Second one follows.\n\nThird stands apart. Fourth ends it."
 
@@ -192,3 +195,31 @@ def test_an_empty_index_has_no_hits(tmp_path: Path) -> None:
     library = Library(tmp_path)
     library.sync(library.articles)
     assert retriever(library).hits(QUESTION) == ()
+
+
+class SyncingEmbedder(CountingEmbedder):
+    """Has the articles changed and the index brought up to date while a question is embedded."""
+
+    def __init__(self, library: Library) -> None:
+        super().__init__()
+        self._library = library
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        for topic in ("zither", "bassoon"):  # twice: a generation that nobody reads is deleted
+            self._library.write("new.md", f"# The {topic}\n\nThe {topic} has nine keys.")
+            (self._library.articles / "comet.md").unlink(missing_ok=True)
+            self._library.sync()
+        return super().embed(texts)
+
+
+def test_a_question_ends_on_the_index_that_it_began_with_and_the_next_sees_the_new_one(
+    library: Library,
+) -> None:
+    asking = retriever(library)
+    before = retriever(library).hits("Has the comet a wife?")
+    asking.embedder = SyncingEmbedder(library)
+    assert asking.hits("Has the comet a wife?") == before
+    asking.embedder = library.embedder
+    found = asking.hits("How many keys has the bassoon?")
+    assert found[0].chunk.text.endswith("The bassoon has nine keys.")
+    assert "comet.md" not in {hit.chunk.article_id for hit in asking.hits("the comet")}

@@ -92,6 +92,69 @@ def test_a_name_that_is_not_unicode_is_one_failure(library: Library) -> None:
     assert "\\udcff.md" in report.failed[0].path
 
 
+def test_what_an_ignore_file_names_leaves_the_index_and_comes_back(library: Library) -> None:
+    before = library.contents()
+    library.write("sub/orchid.md", prose("orchid"))
+    assert library.counts() == (1, 0, 3, 0, 0)
+    ignore = library.write(".footnoteignore", "glacier.md\nsub/\n")
+    assert library.counts() == (0, 0, 2, 2, 0)
+    assert {article.id for article, _ in library.contents()} == {"embargo.md", "telescope.md"}
+    assert_whole(library)
+    ignore.write_text("sub/")
+    assert library.counts() == (1, 0, 2, 0, 0)
+    assert library.contents() == before
+
+
+def test_a_file_that_is_named_itself_is_indexed_whatever_an_ignore_file_says(
+    library: Library,
+) -> None:
+    library.write(".footnoteignore", "glacier.md")
+    glacier = library.articles / "glacier.md"
+    library.sync()
+    assert library.counts(glacier) == (1, 0, 0, 0, 0)
+    assert library.counts(library.articles) == (0, 0, 3, 0, 0)
+    assert library.counts() == (0, 0, 3, 0, 0)
+
+
+def test_a_folder_whose_ignore_file_cannot_be_used_stays_as_it_was(library: Library) -> None:
+    library.write("sub/orchid.md", prose("orchid"))
+    library.sync()
+    before = dict(library.contents())
+    library.write("sub/.footnoteignore", "[z-a].md")
+    library.write("sub/violin.md", prose("violin"))
+    library.write("comet.md", prose("comet"))
+    report = library.sync()
+    assert (report.added, report.removed) == (1, 0)
+    (failure,) = report.failed
+    assert failure.path == str(library.articles / "sub")
+    assert "line 1" in failure.error
+    assert before.items() <= dict(library.contents()).items()
+
+
+def test_a_named_root_that_is_gone_keeps_its_articles_where_it_may_come_back(
+    library: Library,
+) -> None:
+    violin = library.articles.parent / "violin.md"
+    violin.write_text(prose("violin"))
+    named = (library.articles, violin)
+    library.sync(*named)
+    violin.unlink()  # its folder is there: it was deleted
+    library.articles.rename(library.articles.parent / "away")
+    for removed in (1, 0):
+        report = library.sync(*named, keep_missing=True)
+        assert report.removed == removed
+        assert [failure.path for failure in report.failed] == [str(library.articles)]
+        assert len(library.contents()) == 3
+    (library.articles.parent / "away").rename(library.articles)
+    violin.write_text(prose("violin"))
+    assert library.counts(*named, keep_missing=True) == (1, 0, 3, 0, 0)
+
+
+def test_a_missing_path_alone_indexes_nothing_in_its_place(tmp_path: Path) -> None:
+    library = Library(tmp_path)
+    assert library.counts(tmp_path / "gone.md", keep_missing=True) == (0, 0, 0, 0, 0)
+
+
 def test_naming_a_root_refreshes_that_one_and_no_name_refreshes_all(library: Library) -> None:
     other = library.articles.parent / "other"
     other.mkdir()
