@@ -50,7 +50,7 @@ MOST_REFUSED_BEFORE = 0.02
 MOST_REFUSED_AFTER = 0.05
 FOLDS = 10
 SIGNALS = [field.name for field in fields(Signals)]
-DRAFT_SIGNALS = [field.name for field in fields(DraftSignals)]
+DRAFT_SIGNALS = [field.name for field in fields(DraftSignals) if field.name != "numbered"]
 
 
 def measure_questions(index: Path, cases: Sequence[Case], out: Path) -> None:
@@ -145,7 +145,8 @@ def learn_both(lines: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], dict
     """The contents of `answerability.json` and `confirmation.json`.
 
     The second gate learns from drafts that passed the check: right answers are to pass it, and
-    answers to what the articles do not answer are not. Wrong answers to answerable questions
+    answers to what the articles do not answer are not. What lacks a number of the question does
+    not come so far. Wrong answers to answerable questions
     teach it nothing, as it is not asked to tell them.
     """
     answerable = [line["answerable"] for line in lines]
@@ -153,7 +154,9 @@ def learn_both(lines: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], dict
     drafts = [
         line["draft"]
         for line in lines
-        if line.get("draft") and (line["draft"]["right"] or not line["answerable"])
+        if line.get("draft")
+        and line["draft"]["numbered"]
+        and (line["draft"]["right"] or not line["answerable"])
     ]
     right = [draft["right"] for draft in drafts]
     second = learn_gate(drafts, right, DRAFT_SIGNALS, most_refused=MOST_REFUSED_AFTER)

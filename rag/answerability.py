@@ -24,7 +24,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from rag.errors import EngineError
 from rag.evidence import Evidence, EvidenceSet
 from rag.prompts import answerable_messages
-from rag.terms import content_words, coverage, name_is_in, names, numbers
+from rag.terms import content_words, coverage, name_is_in, names, numbers, numbers_asked_about
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -123,11 +123,11 @@ def unmet_anchors(question: str, text: str) -> list[str]:
     unmet = sorted(name for name in names(question) if not name_is_in(name, text))
     spelled = [re.search(re.escape(name), question, re.IGNORECASE) for name in unmet]
     written = [match[0] if match else name for match, name in zip(spelled, unmet, strict=True)]
-    return written + sorted(f"{value:f}" for value in numbers(question) - numbers(text))
+    return written + sorted(f"{value:f}" for value in numbers_asked_about(question) - numbers(text))
 
 
 def _share_of_anchors(question: str, text: str) -> float:
-    wanted_names, wanted_numbers = names(question), numbers(question)
+    wanted_names, wanted_numbers = names(question), numbers_asked_about(question)
     wanted = len(wanted_names) + len(wanted_numbers)
     if not wanted:
         return 1.0

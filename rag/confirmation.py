@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from rag.answerability import log_odds_of_yes, unmet_anchors
 from rag.evidence import Evidence
 from rag.prompts import confirmation_messages
-from rag.terms import name_is_in, names
+from rag.terms import name_is_in, names, numbers, numbers_asked_about
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -39,6 +39,7 @@ class DraftSignals:
     support: float  # mean over the sentences, 0..1
     mentioned: float  # 1 if the cited passages mention all names and numbers asked about, else 0
     named: float  # share of the question's names in the cited words and their headings, 0..1
+    numbered: bool  # whether the cited passages have every number that is asked about
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,9 @@ class DraftWeights:
     threshold: float
 
     def probability(self, signals: DraftSignals) -> float:
-        """How likely the draft answers the question, 0..1."""
+        """How likely the draft answers the question, 0..1; what was said of 2030 is not of 2035."""
+        if not signals.numbered:
+            return 0.0
         total = (
             self.bias
             + self.log_odds * (signals.log_odds or 0.0)
@@ -89,6 +92,7 @@ def measure_draft(
         support=sum(finding.support for finding in kept) / len(kept),
         mentioned=float(not unmet_in(question, cited)),
         named=_share_named(question, cited),
+        numbered=numbers_asked_about(question) <= numbers(_surroundings(cited)),
     )
 
 
@@ -99,8 +103,11 @@ def cited_by(findings: Sequence[Finding]) -> list[Evidence]:
 
 def unmet_in(question: str, cited: Sequence[Evidence]) -> list[str]:
     """The question's names and numbers that the cited passages and their headings lack."""
-    surroundings = "\n".join(f"{item.context}\n{item.chunk.embedded_text}" for item in cited)
-    return unmet_anchors(question, surroundings)
+    return unmet_anchors(question, _surroundings(cited))
+
+
+def _surroundings(cited: Sequence[Evidence]) -> str:
+    return "\n".join(f"{item.context}\n{item.chunk.embedded_text}" for item in cited)
 
 
 def _share_named(question: str, cited: Sequence[Evidence]) -> float:

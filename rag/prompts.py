@@ -19,6 +19,19 @@ SYSTEM = "You answer questions from the passages of a reader's own articles. You
 ANSWERABLE = "Does the text state the answer to this question? Reply Yes or No."
 ANSWER = "Answer the question fully in one or two sentences, using only these facts."
 CONFIRM = "Do the facts state this answer to the question? Reply Yes or No."
+# Shown first, so that the model tells an answer from a fact that stands beside it.
+CONFIRM_EXAMPLES = (
+    "Here are two examples.\n"
+    "Facts: The red barn was built in 1902. The mill has four floors.\n"
+    "Question: When was the mill built?\n"
+    "Proposed answer: The mill was built in 1902.\n"
+    "Do the facts state this answer to the question? No\n\n"
+    "Facts: The red barn was built in 1902. The mill has four floors.\n"
+    "Question: How many storeys does the mill have?\n"
+    "Proposed answer: The mill has four storeys.\n"
+    "Do the facts state this answer to the question? Yes\n\n"
+    "Now the real one.\n"
+)
 STANDALONE = (
     "Rewrite the last question so that it can be understood without the conversation: replace "
     "words such as it, they, that or the second one by what they stand for, and add what the "
@@ -67,7 +80,8 @@ def confirmation_messages(
     question: str, cited: Sequence[Evidence], draft: str
 ) -> list[BaseMessage]:
     """Ask for Yes or No: whether this evidence states this answer to the question."""
-    return _messages(facts_text(question, cited) + f"Proposed answer: {draft}\n\n{CONFIRM}")
+    asked = f"{facts_text(question, cited)}Proposed answer: {draft}\n\n{CONFIRM}"
+    return _messages(CONFIRM_EXAMPLES + asked)
 
 
 def standalone_messages(question: str, history: Sequence[tuple[str, str]]) -> list[BaseMessage]:

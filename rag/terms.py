@@ -74,6 +74,7 @@ FUNCTION_WORDS = frozenset(
     state states stated question answer tell give given name describe explain list
     """.split()
 )
+MOST_THINGS = 12  # that a question asks for
 FEWEST_TITLE_WORDS, TITLE_SHARE = 4, 0.8
 # What a number is written with; `numbers` reads these.
 COUNTING_WORDS = frozenset(NUMBER_WORDS) | frozenset(SCALES) | {"percent", "percentage"}
@@ -150,6 +151,15 @@ def amounts(text: str) -> frozenset[tuple[Decimal, str]]:
             if part in NUMBER_WORDS:
                 found.add((NUMBER_WORDS[part].normalize(), KIND_WORDS.get(after.lower(), "count")))
     return frozenset(found)
+
+
+def numbers_asked_about(question: str) -> frozenset[Decimal]:
+    """The numbers of a question but small counts: "name three ways" asks for so many things."""
+    return frozenset(
+        value
+        for value, kind in amounts(question)
+        if kind != "count" or value > MOST_THINGS or value % 1
+    )
 
 
 def _both_years(match: re.Match[str]) -> str:

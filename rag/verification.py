@@ -5,7 +5,8 @@ names and words best become its citations, so a citation is an exact place in an
 the start and cannot be invented. A sentence is kept only if
 
 * every number in it is, by value, in what it cites, and there belongs to the same words: where
-  an article says "$1 per image, $5 per clip", a clip does not cost $1,
+  an article says "$1 per image, $5 per clip", a clip does not cost $1, and a sum told of no
+  one is not told of Acme,
 * every name in it is in what it cites, or in the passage, heading or title round it,
 * it denies only what its evidence denies, and asserts nothing that is denied there,
 * enough of its content words and of its meaning (cosine of sentence embeddings) are there.
@@ -16,6 +17,7 @@ comparison of text; no language model judges itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -29,6 +31,8 @@ LEAST_GAIN = 0.2  # of a sentence's words or numbers that a further citation mus
 # Of the mean of coverage and cosine. Low, since a sentence may lend many words from its question:
 # what is above is left to the judgement on the whole draft. The figures are in eval/LOG.md.
 SUPPORT_FLOOR = 0.4
+# Told of one thing by name, where years and counts may stand a sentence away from it.
+MEASURES = frozenset({"money", "percent", "multiple"})
 SAME_WORDS = 0.6  # how well a number's words must match, beside those of the best number
 
 
@@ -127,7 +131,31 @@ def _number_fault(sentence: str, cited: Sequence[Evidence]) -> str:
         for value, kind in amounts(clause):
             if _belongs_elsewhere(value, kind, said, names(sentence), cited):
                 return f"the number {_listed([value])} belongs to something else"
+            if kind in MEASURES and not _stands_by_names(value, sentence, cited):
+                return f"the number {_listed([value])} is not told of what the sentence names"
     return ""
+
+
+def _stands_by_names(value: Decimal, sentence: str, cited: Sequence[Evidence]) -> bool:
+    """Whether some evidence with this number has all names of the sentence beside it.
+
+    Beside it is in the same piece, before it in the same paragraph, or in heading or title.
+    """
+    for item in cited:
+        if value in numbers(item.reading):
+            chunk = item.chunk
+            before = chunk.text[: item.start - chunk.start].rpartition("\n")[2]
+            beside = "\n".join((before, item.reading, chunk.heading, chunk.title))
+            if all(_is_named(name, beside) for name in names(sentence)):
+                return True
+    return False
+
+
+def _is_named(name: str, text: str) -> bool:
+    """Whether a name, or a part of a compound such as "AI-generated", stands in a text."""
+    return name_is_in(name, text) or any(
+        name_is_in(part, text) for part in re.split("[-/]", name)[:-1] if part
+    )
 
 
 def _belongs_elsewhere(

@@ -85,6 +85,7 @@ def test_a_model_that_reports_no_probabilities_is_asked_nothing_more() -> None:
         pytest.param("What did Heinz save?", [], id="named in the sentence"),
         pytest.param("What did Heinz of Pittsburgh save?", ["Pittsburgh"], id="one of two"),
         pytest.param("What did Heinz save in 1999?", ["1999"], id="another year"),
+        pytest.param("Which three things did Heinz do?", [], id="asks for so many"),
         pytest.param("What did Nestle save?", ["Nestle"], id="another company"),
         pytest.param("What do the Costs say of Heinz?", [], id="the title counts"),
     ],
@@ -103,18 +104,19 @@ def test_what_is_named_far_from_the_cited_words_counts_as_not_named() -> None:
     findings = [check("Heinz lowered its production costs by 70%.", evidence)]
     signals = measure_draft(findings, question=evidence.question, model=None)
     assert signals == DraftSignals(
-        log_odds=None, support=findings[0].support, mentioned=1.0, named=0.0
+        log_odds=None, support=findings[0].support, mentioned=1.0, named=0.0, numbered=True
     )
 
 
 def test_the_learned_weights_point_the_right_way() -> None:
     for weights in draft_weights():
-        likely = DraftSignals(log_odds=3.0, support=0.9, mentioned=1.0, named=1.0)
+        likely = DraftSignals(log_odds=3.0, support=0.9, mentioned=1.0, named=1.0, numbered=True)
         worse = [
             replace(likely, mentioned=0.0),
             replace(likely, log_odds=-3.0),
             replace(likely, support=0.5),
             replace(likely, named=0.0),
+            replace(likely, numbered=False),
         ]
         assert all(weights.probability(w) <= weights.probability(likely) for w in worse)
         assert weights.probability(likely) >= weights.threshold

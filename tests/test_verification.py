@@ -89,6 +89,16 @@ def test_what_no_article_says_is_withdrawn(evidence: EvidenceSet, sentence: str,
             True,
         ),
         (
+            "The market is worth more than $200 billion. Acme has an LLM suite.",
+            "Acme has an LLM suite worth more than $200 billion.",
+            False,
+        ),
+        (
+            "Acme has an LLM suite. It is worth more than $200 billion.",
+            "Acme has an LLM suite worth more than $200 billion.",
+            True,
+        ),
+        (
             "Generation costs $1 per image, $5 per video clip.",
             "A video clip costs $1.",
             False,
