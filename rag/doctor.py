@@ -7,8 +7,10 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from rag.engine import check_engine
 from rag.errors import FootnoteError
@@ -63,11 +65,31 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield Check(
         "offline",
         ready,
-        "telemetry is off; questions, articles and answers stay on this machine"
+        f"telemetry is off; {what_leaves(settings)}"
         if ready
         else "a model is still to be fetched, so this machine is not ready to go offline",
         embedding.mend or language.mend,
     )
+
+
+def what_leaves(settings: Settings) -> str:
+    """What the settings send to other machines, in words."""
+    sent = [
+        f"{what} go to {host}"
+        for what, url in (
+            ("questions and passages", settings.llm_url),
+            ("passages and vectors", settings.chroma_url),
+        )
+        if url and not _is_here(host := urlsplit(url).hostname or url)
+    ]
+    return " and ".join(sent) or "questions, articles and answers stay on this machine"
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # a name
+        return host == "localhost"
 
 
 def _library(name: str) -> Check:
