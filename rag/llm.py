@@ -1,15 +1,16 @@
 """The language model, as a LangChain chat model: llama.cpp in process, or a server by URL.
 
-`LlamaChat` reads a GGUF file with llama-cpp-python and keeps what the model has already read:
-a prompt that begins like the last one is read only from where it differs, so prompts should
-put what stays the same first. Text from articles and people is tokenised without special
-tokens, so a passage that contains `<|im_end|>` cannot close its turn. Decoding is greedy: the
-same prompt gives the same answer.
+`LlamaChat` reads a GGUF file with llama-cpp-python and keeps what the model has already read: a
+prompt that begins like the last one, or like several before, is read only from where it differs,
+so prompts should put what stays the same first. Text from articles and people is tokenised without
+special tokens, so a passage that contains `<|im_end|>` cannot close its turn. Decoding is greedy:
+the same prompt gives the same answer.
 """
 
 from __future__ import annotations
 
 import codecs
+import ctypes
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from pydantic import PrivateAttr, SecretStr
 
 from rag.errors import DependencyError, EngineError, ModelError, UsageError
+from rag.prefixes import Prefixes, State, shared_prefix
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import CallbackManagerForLLMRun
@@ -56,6 +58,7 @@ class LlamaChat(BaseChatModel):
     _llama: Any = PrivateAttr()
     _formatter: Any = PrivateAttr()
     _lock: threading.Lock = PrivateAttr(default_factory=threading.Lock)
+    _prefixes: Prefixes = PrivateAttr(default_factory=Prefixes)
 
     def model_post_init(self, context: Any, /) -> None:
         try:
@@ -190,12 +193,9 @@ class LlamaChat(BaseChatModel):
         import llama_cpp
 
         llama = self._llama
-        # The last prompt token is always read anew: its logits are needed.
-        known = shared_prefix(llama.input_ids[: llama.n_tokens], prompt[:-1])
-        llama.n_tokens = known
         vocabulary = llama_cpp.llama_model_get_vocab(llama.model)
-        pending: Sequence[int] = prompt[known:]
         try:
+            pending: Sequence[int] = prompt[self._recall(prompt) :]
             for _ in range(max_tokens):
                 llama.eval(pending)
                 logits = np.ctypeslib.as_array(
@@ -209,6 +209,41 @@ class LlamaChat(BaseChatModel):
         except (RuntimeError, ValueError) as error:
             llama.reset()
             raise EngineError(f"llama.cpp failed: {error}.", hint="Run `rag doctor`.") from error
+
+    def _recall(self, prompt: list[int]) -> int:
+        """How many tokens of the prompt need not be read, with the model put into that state."""
+        llama = self._llama
+        before_last = prompt[:-1]  # the last token is always read anew: its logits are needed
+        known = shared_prefix(llama.input_ids[: llama.n_tokens], before_last)
+        found = self._prefixes.best_state(before_last, known=known)
+        if found:
+            known = found[1] if self._load_state(found[0]) else 0
+        llama.n_tokens = known
+        again = self._prefixes.worth_keeping(before_last, known=known)
+        if again:
+            llama.eval(prompt[known:again])
+            self._prefixes.keep(prompt[:again], self._state())
+        return again or known
+
+    def _state(self) -> bytes:
+        import llama_cpp
+
+        context = self._llama.ctx
+        buffer = (ctypes.c_uint8 * llama_cpp.llama_state_seq_get_size(context, 0))()
+        size = llama_cpp.llama_state_seq_get_data(context, buffer, len(buffer), 0)
+        return bytes(buffer[:size])
+
+    def _load_state(self, state: State) -> bool:
+        """Put the model into a kept state; False, with all forgotten, where llama.cpp refuses."""
+        import llama_cpp
+
+        llama = self._llama
+        buffer = (ctypes.c_uint8 * len(state.data)).from_buffer_copy(state.data)
+        if not llama_cpp.llama_state_seq_set_data(llama.ctx, buffer, len(buffer), 0):
+            llama.reset()
+            return False
+        llama.input_ids[: len(state.tokens)] = state.tokens
+        return True
 
     def _prompt_tokens(self, messages: Sequence[BaseMessage]) -> list[int]:
         """The chat template's own marks as special tokens, everything else as plain text."""
@@ -292,13 +327,6 @@ class TextUntilStop:
         """What was held back and turned out to be no stop string."""
         held, self._held = self._held, ""
         return held
-
-
-def shared_prefix(known: np.ndarray[Any, Any], prompt: Sequence[int]) -> int:
-    """How many tokens two sequences have in common at their start."""
-    length = min(len(known), len(prompt))
-    differs = np.asarray(known[:length]) != np.asarray(prompt[:length])
-    return int(np.argmax(differs)) if differs.any() else length
 
 
 def physical_cores() -> int:

@@ -32,7 +32,7 @@ updating
 watching
 retrieval
 evidence
-prompts model_server
+prompts model_server prefixes
 llm verification answerability conversation
 disagreement
 confirmation

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from langchain_core.messages import HumanMessage, SystemMessage
 
 from rag.errors import ModelError, UsageError
-from rag.llm import LlamaChat, TextUntilStop, shared_prefix
+from rag.llm import LlamaChat, TextUntilStop
+from rag.prefixes import Prefixes, State
 from tests.conftest import need_model
 
 
@@ -26,13 +27,6 @@ def test_a_stop_string_ends_the_text_wherever_the_pieces_are_cut(text: str, stop
             break
     shown += pieces.flush()
     assert shown == text.partition(stop)[0]
-
-
-@given(st.lists(st.integers(0, 3)), st.lists(st.integers(0, 3)))
-def test_the_shared_prefix_is_the_longest(known: list[int], prompt: list[int]) -> None:
-    length = shared_prefix(np.array(known, dtype=np.intc), prompt)
-    assert known[:length] == prompt[:length]
-    assert length == min(len(known), len(prompt)) or known[length] != prompt[length]
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -59,6 +53,40 @@ def test_the_same_prompt_has_the_same_answer(smollm: LlamaChat) -> None:
     assert smollm.bind(max_tokens=12).invoke("Name three colours.").content == first.content
     assert first.usage_metadata is not None
     assert first.usage_metadata["output_tokens"] <= 12
+
+
+def likeliest(model: LlamaChat, question: str) -> float:
+    """The log-probability of the likeliest first token of the reply."""
+    reply = model.bind(max_tokens=1, top_logprobs=1).invoke(question)
+    return float(reply.response_metadata["logprobs"]["content"][0]["logprob"])
+
+
+INSTRUCTION = "Read each of these words, then answer in one sentence. " + "word " * 90
+
+
+@pytest.mark.models
+def test_a_state_that_was_kept_is_the_state_that_was(smollm: LlamaChat) -> None:
+    question = f"{INSTRUCTION} Which colour has grass?"
+    beginning = smollm._prompt_tokens([HumanMessage(question)])[:100]
+    smollm._prefixes = Prefixes()
+    smollm._llama.reset()
+    smollm._llama.eval(beginning)
+    state = State(beginning, smollm._state())
+    expected = likeliest(smollm, question)
+    smollm.bind(max_tokens=4).invoke("Something else.")
+    smollm._prefixes.keep(state.tokens, state.data)
+    assert likeliest(smollm, question) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.models
+def test_a_beginning_that_comes_again_after_other_prompts_is_kept(smollm: LlamaChat) -> None:
+    smollm._prefixes = Prefixes()
+    prompt = smollm._prompt_tokens([HumanMessage(f"{INSTRUCTION} Why?")])
+    for colour in ("grass", "snow"):
+        assert smollm._prefixes.best_state(prompt, known=0) is None
+        smollm.bind(max_tokens=4).invoke("Something else.")
+        smollm.bind(max_tokens=4).invoke(f"{INSTRUCTION} Which colour has {colour}?")
+    assert smollm._prefixes.best_state(prompt, known=0) is not None
 
 
 @pytest.mark.models
