@@ -28,7 +28,7 @@ def compare_articles(findings: Sequence[Finding], evidence: EvidenceSet) -> list
             compared.append(finding)
             continue
         near = _elsewhere(finding, evidence)
-        agreeing = [i for i in near if not fault_of(finding.text, evidence.question, (i,))]
+        agreeing = [i for i in near if not fault_of(finding.text, (i,), evidence)]
         compared.append(_with_sources(finding, agreeing))
         for item in near:
             if item.text not in told and _gives_other_figure(finding.text, item):

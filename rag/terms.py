@@ -27,6 +27,8 @@ CLAUSE = re.compile(r",(?!\d)|[;:()|•✓\n]|\band\b|\bwhile\b|\bcompared (?:to
 CLAUSE_END = re.compile(r"[,;:.!?\n\u2014|]|\b(?:but|because|although|while)\b")
 # A number, a range or a multiple as one word: "3-5x", "200k", "85+".
 COUNT = re.compile(r"[\d.,\-]+(?:st|nd|rd|th|x|s|[kmbt]n?)?\+*", re.IGNORECASE)
+DEMONYM = re.compile(r"(?:ia|a)n?$")  # what tells "African" from "Africa"
+SHORTEST_ROOT = 5  # "Canad-ian"; "Ital-ian" would be taken for too much
 SCALES = {
     "k": 10**3,
     "thousand": 10**3,
@@ -241,8 +243,15 @@ def fold_name(word: str) -> str:
 
 
 def name_is_in(name: str, text: str) -> bool:
-    """Whether a folded name stands in a text as a word, in any case, or as part of a compound."""
-    pattern = r"(?<![^\W_])" + re.escape(name) + r"(?:s|'s|\u2019s)?(?![^\W_])"
+    """Whether a folded name stands in a text as a word, in any case, or as part of a compound.
+
+    "African" is in a text that has "Africa", and the other way round.
+    """
+    spelled = re.escape(name)
+    root = DEMONYM.sub("", name)
+    if root != name and len(root) >= SHORTEST_ROOT:
+        spelled = rf"{re.escape(root)}(?:ia|a)n?"
+    pattern = rf"(?<![^\W_]){spelled}(?:s|'s|\u2019s)?(?![^\W_])"
     return re.search(pattern, text, re.IGNORECASE) is not None
 
 

@@ -7,7 +7,8 @@ the start and cannot be invented. A sentence is kept only if
 * every number in it is, by value, in what it cites, and there belongs to the same words: where
   an article says "$1 per image, $5 per clip", a clip does not cost $1, and a sum told of no
   one is not told of Acme,
-* every name in it is in what it cites, or in the passage, heading or title round it,
+* every name in it is in what it cites, or in the passage, heading or title round it, or comes
+  from the question and is in another passage of the same article,
 * it denies only what its evidence denies, and asserts nothing that is denied there,
 * enough of its content words and of its meaning (cosine of sentence embeddings) are there.
 
@@ -61,7 +62,7 @@ def check(sentence: str, evidence: EvidenceSet) -> Finding:
     held_words = frozenset().union(*(evidence.words[i] for i in chosen))
     covered = coverage(content_words(sentence), held_words)
     support = (covered + max(similarities[i] for i in chosen)) / 2
-    fault = fault_of(sentence, evidence.question, cited)
+    fault = fault_of(sentence, cited, evidence)
     if not fault and support < SUPPORT_FLOOR:
         fault = f"the passages hold {covered:.0%} of its words"
     if fault:
@@ -70,12 +71,12 @@ def check(sentence: str, evidence: EvidenceSet) -> Finding:
     return Finding(sentence, cited, min(max(support, 0.0), 1.0), f"backed by {quoted}")
 
 
-def fault_of(sentence: str, question: str, cited: Sequence[Evidence]) -> str:
+def fault_of(sentence: str, cited: Sequence[Evidence], evidence: EvidenceSet) -> str:
     """What in a sentence is not as the cited words have it; "" if nothing is."""
     return (
         _number_fault(sentence, cited)
-        or _name_fault(sentence, cited)
-        or _denial_fault(sentence, question, cited)
+        or _name_fault(sentence, cited, evidence)
+        or _denial_fault(sentence, evidence.question, cited)
     )
 
 
@@ -201,10 +202,25 @@ def _fits_better(
     return bool(named & theirs - ours) and bool(ours - named - theirs)
 
 
-def _name_fault(sentence: str, cited: Sequence[Evidence]) -> str:
-    surroundings = "\n".join(item.chunk.embedded_text for item in cited)
-    absent = sorted(name for name in names(sentence) if not name_is_in(name, surroundings))
-    return f"the passage does not name {', '.join(absent)}" if absent else ""
+def _name_fault(sentence: str, cited: Sequence[Evidence], evidence: EvidenceSet) -> str:
+    """Which names the evidence lacks.
+
+    A name that the question brings may stand further off, in what else was found of the same
+    article: an answer repeats whom it is about where the article says "it".
+    """
+    passages = "\n".join(item.chunk.embedded_text for item in cited)
+    absent = {name for name in names(sentence) if not name_is_in(name, passages)}
+    if asked := absent & names(evidence.question):
+        articles = {item.chunk.article_id for item in cited}
+        found = "\n".join(
+            {
+                piece.chunk.id: piece.chunk.embedded_text
+                for piece in evidence.pieces
+                if piece.chunk.article_id in articles
+            }.values()
+        )
+        absent -= {name for name in asked if name_is_in(name, found)}
+    return f"the passage does not name {', '.join(sorted(absent))}" if absent else ""
 
 
 def _denial_fault(sentence: str, question: str, cited: Sequence[Evidence]) -> str:

@@ -75,6 +75,11 @@ def test_names_are_what_is_printed_as_one(text: str, expected: set[str]) -> None
         ("gan", "an organ", False),
         ("goldman", "JPMorgan", False),
         ("gpt-4", "GPT-4o is newer", False),
+        ("african", "spoken in South Africa", True),
+        ("canada", "the Canadian north", True),
+        ("jordan", "Jordans of Jorda", True),
+        ("jordan", "in Jordia", False),
+        ("american", "the Americas", True),
     ],
 )
 def test_a_name_is_found_as_a_word_only(name: str, text: str, found: bool) -> None:
