@@ -7,8 +7,8 @@ the start and cannot be invented. A sentence is kept only if
 * every number in it is, by value, in what it cites, and there belongs to the same words: where
   an article says "$1 per image, $5 per clip", a clip does not cost $1, and a sum told of no
   one is not told of Acme,
-* every name in it is in what it cites, or in the passage, heading or title round it, or comes
-  from the question and is in another passage of the same article,
+* every name in it is in what it cites, or in the passage, heading or title round it; a name of
+  the question, in a sentence without figures, may be in another passage of the same article,
 * it denies only what its evidence denies, and asserts nothing that is denied there,
 * enough of its content words and of its meaning (cosine of sentence embeddings) are there.
 
@@ -32,7 +32,7 @@ LEAST_GAIN = 0.2  # of a sentence's words or numbers that a further citation mus
 # Of the mean of coverage and cosine. Low, since a sentence may lend many words from its question:
 # what is above is left to the judgement on the whole draft. The figures are in eval/LOG.md.
 SUPPORT_FLOOR = 0.4
-# Told of one thing by name, where years and counts may stand a sentence away from it.
+# Kinds of number that stand beside the name of what they measure.
 MEASURES = frozenset({"money", "percent", "multiple"})
 SAME_WORDS = 0.6  # how well a number's words must match, beside those of the best number
 
@@ -74,8 +74,8 @@ def check(sentence: str, evidence: EvidenceSet) -> Finding:
 def fault_of(sentence: str, cited: Sequence[Evidence], evidence: EvidenceSet) -> str:
     """What in a sentence is not as the cited words have it; "" if nothing is."""
     return (
-        _number_fault(sentence, cited)
-        or _name_fault(sentence, cited, evidence)
+        _name_fault(sentence, cited, evidence)
+        or _number_fault(sentence, cited)
         or _denial_fault(sentence, evidence.question, cited)
     )
 
@@ -132,22 +132,24 @@ def _number_fault(sentence: str, cited: Sequence[Evidence]) -> str:
         for value, kind in amounts(clause):
             if _belongs_elsewhere(value, kind, said, names(sentence), cited):
                 return f"the number {_listed([value])} belongs to something else"
-            if kind in MEASURES and not _stands_by_names(value, sentence, cited):
+            if not _stands_by_names(value, kind, sentence, cited):
                 return f"the number {_listed([value])} is not told of what the sentence names"
     return ""
 
 
-def _stands_by_names(value: Decimal, sentence: str, cited: Sequence[Evidence]) -> bool:
+def _stands_by_names(value: Decimal, kind: str, sentence: str, cited: Sequence[Evidence]) -> bool:
     """Whether some evidence with this number has all names of the sentence beside it.
 
-    Beside it is in the same piece, before it in the same paragraph, or in heading or title.
+    A measure has them in the same piece, before it in the same paragraph, or in heading or
+    title; years and counts stand further off, in the same passage.
     """
     for item in cited:
         if value in numbers(item.reading):
             chunk = item.chunk
             before = chunk.text[: item.start - chunk.start].rpartition("\n")[2]
             beside = "\n".join((before, item.reading, chunk.heading, chunk.title))
-            if all(_is_named(name, beside) for name in names(sentence)):
+            where = beside if kind in MEASURES else f"{item.context}\n{chunk.embedded_text}"
+            if all(_is_named(name, where) for name in names(sentence)):
                 return True
     return False
 
@@ -206,11 +208,13 @@ def _name_fault(sentence: str, cited: Sequence[Evidence], evidence: EvidenceSet)
     """Which names the evidence lacks.
 
     A name that the question brings may stand further off, in what else was found of the same
-    article: an answer repeats whom it is about where the article says "it".
+    article: an answer repeats whom it is about where the article says "it". A figure may not: one
+    article gives the figures of several companies.
     """
     passages = "\n".join(item.chunk.embedded_text for item in cited)
     absent = {name for name in names(sentence) if not name_is_in(name, passages)}
-    if asked := absent & names(evidence.question):
+    asked = absent & names(evidence.question)
+    if asked and not numbers(sentence):
         articles = {item.chunk.article_id for item in cited}
         found = "\n".join(
             {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -134,6 +136,24 @@ def test_two_facts_of_two_sentences_cite_both(evidence: EvidenceSet) -> None:
         evidence,
     )
     assert len(finding.evidence) == 2
+
+
+@pytest.mark.parametrize(
+    ("sentence", "kept"),
+    [
+        ("The suite of Goldman Sachs serves users in its offices.", True),
+        ("The suite of Goldman Sachs serves 900 users in its offices.", False),
+        ("The suite of Lehman serves users in its offices.", False),
+    ],
+)
+def test_a_name_of_the_question_may_stand_elsewhere_in_the_article_but_for_a_figure(
+    sentence: str, kept: bool
+) -> None:
+    passages = ["The suite serves 900 users in its offices.", "Goldman Sachs opened a branch."]
+    hits = [hit(text, start=1000 * n) for n, text in enumerate(passages)]
+    hits[1] = replace(hits[1], chunk=replace(hits[1].chunk, id="a.md#2"), rank=2)
+    evidence = EvidenceSet("Whom does Goldman Sachs serve?", hits, embedder=WordEmbedder())
+    assert check(sentence, evidence).kept is kept, check(sentence, evidence).why
 
 
 def test_a_sentence_of_the_article_is_cited_where_it_stands() -> None:
