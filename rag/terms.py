@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 
 WORD = re.compile(r"[^\W_]+(?:['\u2019\-./&+][^\W_]+)*\+{0,2}")
 NUMBER = re.compile(
@@ -116,6 +116,26 @@ def content_words(text: str) -> frozenset[str]:
             if folded not in FUNCTION_WORDS and not counts and len(part) > 1:
                 found.add(stem(part))
     return frozenset(found)
+
+
+def word_pairs(text: str) -> frozenset[tuple[str, str]]:
+    """Stems of content words that follow each other: "an audio clip" has (audio, clip).
+
+    >>> sorted(word_pairs("one audio clip costs $5"))
+    [('audio', 'clip'), ('clip', 'cost')]
+    """
+    spelled = words(text)
+    return frozenset(
+        (stem(first), stem(second))
+        for first, second in pairwise(spelled)
+        if _carries_meaning(first) and _carries_meaning(second)
+    )
+
+
+def _carries_meaning(word: str) -> bool:
+    folded = word.lower()
+    counts = folded in COUNTING_WORDS or folded == "one" or word[:1].isdigit()
+    return folded not in FUNCTION_WORDS and not counts
 
 
 def numbers(text: str) -> frozenset[Decimal]:

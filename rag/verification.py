@@ -6,7 +6,7 @@ the start and cannot be invented. A sentence is kept only if
 
 * every number in it is, by value, in what it cites, and there belongs to the same words: where
   an article says "$1 per image, $5 per clip", a clip does not cost $1, and a sum told of no
-  one is not told of Acme,
+  one is not told of Acme, nor the price of a video clip of an audio clip,
 * every name in it is in what it cites, or in the passage, heading or title round it; a name of
   the question, in a sentence without figures, may be in another passage of the same article,
 * it denies only what its evidence denies, and asserts nothing that is denied there,
@@ -25,7 +25,17 @@ from decimal import Decimal
 
 from rag.evidence import Evidence, EvidenceSet
 from rag.page_pairs import folded
-from rag.terms import amounts, clauses, content_words, coverage, denied, name_is_in, names, numbers
+from rag.terms import (
+    amounts,
+    clauses,
+    content_words,
+    coverage,
+    denied,
+    name_is_in,
+    names,
+    numbers,
+    word_pairs,
+)
 
 MOST_CITATIONS = 4  # to one sentence
 LEAST_GAIN = 0.2  # of a sentence's words or numbers that a further citation must bring
@@ -134,6 +144,8 @@ def _number_fault(sentence: str, cited: Sequence[Evidence]) -> str:
                 return f"the number {_listed([value])} belongs to something else"
             if not _stands_by_names(value, kind, sentence, cited):
                 return f"the number {_listed([value])} is not told of what the sentence names"
+            if kind in MEASURES and _is_of_another_sort(value, clause, sentence, cited):
+                return f"the number {_listed([value])} is that of another sort of thing"
     return ""
 
 
@@ -152,6 +164,28 @@ def _stands_by_names(value: Decimal, kind: str, sentence: str, cited: Sequence[E
             if all(_is_named(name, where) for name in names(sentence)):
                 return True
     return False
+
+
+def _is_of_another_sort(
+    value: Decimal, clause: str, sentence: str, cited: Sequence[Evidence]
+) -> bool:
+    """Whether a number is told of a sort of thing that its evidence tells it of another sort of.
+
+    "An audio clip costs $5" against "a video clip costs $5": the same word, told apart by the one
+    before it, which the other text has nowhere.
+    """
+    said = content_words(sentence)
+    sources = [item for item in cited if value in numbers(item.reading)]
+    return bool(sources) and all(_is_of_another(clause, said, item) for item in sources)
+
+
+def _is_of_another(clause: str, said: frozenset[str], item: Evidence) -> bool:
+    held = content_words(f"{item.reading}\n{item.chunk.title}\n{item.chunk.heading}")
+    return any(
+        same == thing and one not in held and other not in said
+        for one, thing in word_pairs(clause)
+        for other, same in word_pairs(item.reading)
+    )
 
 
 def _is_named(name: str, text: str) -> bool:

@@ -91,6 +91,16 @@ def test_what_no_article_says_is_withdrawn(evidence: EvidenceSet, sentence: str,
             True,
         ),
         (
+            "One generated video clip costs $0.50 to $5.",
+            "One generated audio clip costs $0.50 to $5.",
+            False,
+        ),
+        (
+            "One generated video clip costs $0.50 to $5.",
+            "A generated clip costs $0.50 to $5.",
+            True,
+        ),
+        (
             "The market is worth more than $200 billion. Acme has an LLM suite.",
             "Acme has an LLM suite worth more than $200 billion.",
             False,
