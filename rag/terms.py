@@ -77,7 +77,6 @@ FUNCTION_WORDS = frozenset(
     """.split()
 )
 MOST_THINGS = 12  # that a question asks for
-FEWEST_TITLE_WORDS, TITLE_SHARE = 4, 0.8
 # What a number is written with; `numbers` reads these.
 COUNTING_WORDS = frozenset(NUMBER_WORDS) | frozenset(SCALES) | {"percent", "percentage"}
 NEGATIONS = frozenset(
@@ -248,9 +247,12 @@ def names(text: str) -> frozenset[str]:
 
 
 def _is_title_case(text: str) -> bool:
-    """Whether nearly all words of a text that carry meaning begin with a capital."""
-    capitals = [w[0].isupper() for w in words(text) if w.lower() not in FUNCTION_WORDS]
-    return len(capitals) >= FEWEST_TITLE_WORDS and sum(capitals) >= TITLE_SHARE * len(capitals)
+    """Whether a text is written Like This: function words have capitals too, not names alone."""
+    first, *rest = words(text) or [""]
+    function = [word for word in rest if word.lower() in FUNCTION_WORDS]
+    return any(word[0].isupper() for word in function) and all(
+        word[0].isupper() for word in (first, *rest) if word and word.lower() not in FUNCTION_WORDS
+    )
 
 
 def fold_name(word: str) -> str:

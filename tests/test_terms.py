@@ -61,6 +61,8 @@ def test_a_number_is_the_same_with_and_without_separators(value: int) -> None:
         ("In 2025 the United Kingdom paid 3-5x more.", {"united", "kingdom"}),
         ("How Much Does One Video Clip Of DALL-E Cost?", {"dall-e"}),
         ("Goldman Sachs Group", {"goldman", "sachs", "group"}),
+        ("Bell Canada and Northern Telecom", {"bell", "canada", "northern", "telecom"}),
+        ("Jump for Glory was directed by Raoul Walsh.", {"glory", "raoul", "walsh"}),
     ],
 )
 def test_names_are_what_is_printed_as_one(text: str, expected: set[str]) -> None:
