@@ -331,6 +331,8 @@ def test_the_command_tells_each_sync_and_ends_well_at_ctrl_c(tmp_path: Path) -> 
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
+        # What runs in the background of a shell ignores Ctrl-C, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     assert process.stdout and process.stderr
     try:
