@@ -107,14 +107,14 @@ def unmet_in(question: str, cited: Sequence[Evidence]) -> list[str]:
 
 
 def _surroundings(cited: Sequence[Evidence]) -> str:
-    return "\n".join(f"{item.context}\n{item.chunk.embedded_text}" for item in cited)
+    return "\n".join(item.passage for item in cited)
 
 
 def _share_named(question: str, cited: Sequence[Evidence]) -> float:
     wanted = names(question)
     if not wanted:
         return 1.0
-    words = "\n".join(f"{item.reading}\n{item.chunk.title}\n{item.chunk.heading}" for item in cited)
+    words = "\n".join(item.headed_reading for item in cited)
     return sum(name_is_in(name, words) for name in wanted) / len(wanted)
 
 

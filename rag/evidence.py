@@ -51,6 +51,16 @@ class Evidence:
         """The sentence as it can be understood by itself."""
         return f"{self.context} {self.text}" if self.context else self.text
 
+    @property
+    def headed_reading(self) -> str:
+        """The sentence as it can be understood, with the title and heading it stands under."""
+        return f"{self.reading}\n{self.chunk.title}\n{self.chunk.heading}"
+
+    @property
+    def passage(self) -> str:
+        """All that stands round it: the passage with its title and heading."""
+        return f"{self.context}\n{self.chunk.embedded_text}"
+
 
 def evidence_of(hits: Sequence[Hit]) -> tuple[Evidence, ...]:
     """Every piece of the passages that states something, in the order of the passages.
@@ -163,6 +173,7 @@ class EvidenceSet:
         self.question = question
         self.pieces = evidence_of(hits)
         self._embedder = embedder
+        self._similarities: dict[str, list[float]] = {}  # asked for by check and comparison
         self.words = [content_words(piece.reading) for piece in self.pieces]
         self.numbers = [numbers(piece.reading) for piece in self.pieces]
         readings = [f"{piece.chunk.title}. {piece.reading}" for piece in self.pieces]
@@ -177,7 +188,10 @@ class EvidenceSet:
 
     def similarities(self, text: str) -> list[float]:
         """Cosine of `text` with each piece."""
-        return [float(v) for v in self._vectors @ self._embedder.embed([text])[0]]
+        if text not in self._similarities:
+            cosines = self._vectors @ self._embedder.embed([text])[0]
+            self._similarities[text] = [float(value) for value in cosines]
+        return self._similarities[text]
 
     @cached_property
     def scores(self) -> list[float]:

@@ -137,19 +137,22 @@ def _number_fault(sentence: str, cited: Sequence[Evidence]) -> str:
     missing = wanted - frozenset().union(*(numbers(item.reading) for item in cited))
     if missing:
         return f"no passage gives the number {_listed(missing)}"
+    named = names(sentence)
     for clause in clauses(sentence):
         said = content_words(clause) or content_words(sentence)
         for value, kind in amounts(clause):
-            if _belongs_elsewhere(value, kind, said, names(sentence), cited):
+            if _belongs_elsewhere(value, kind, said, named, cited):
                 return f"the number {_listed([value])} belongs to something else"
-            if not _stands_by_names(value, kind, sentence, cited):
+            if not _stands_by_names(value, kind, named, cited):
                 return f"the number {_listed([value])} is not told of what the sentence names"
             if kind in MEASURES and _is_of_another_sort(value, clause, sentence, cited):
                 return f"the number {_listed([value])} is that of another sort of thing"
     return ""
 
 
-def _stands_by_names(value: Decimal, kind: str, sentence: str, cited: Sequence[Evidence]) -> bool:
+def _stands_by_names(
+    value: Decimal, kind: str, named: frozenset[str], cited: Sequence[Evidence]
+) -> bool:
     """Whether some evidence with this number has all names of the sentence beside it.
 
     A measure has them in the same piece, before it in the same paragraph, or in heading or
@@ -159,9 +162,9 @@ def _stands_by_names(value: Decimal, kind: str, sentence: str, cited: Sequence[E
         if value in numbers(item.reading):
             chunk = item.chunk
             before = chunk.text[: item.start - chunk.start].rpartition("\n")[2]
-            beside = "\n".join((before, item.reading, chunk.heading, chunk.title))
-            where = beside if kind in MEASURES else f"{item.context}\n{chunk.embedded_text}"
-            if all(_is_named(name, where) for name in names(sentence)):
+            beside = f"{before}\n{item.headed_reading}"
+            where = beside if kind in MEASURES else item.passage
+            if all(_is_named(name, where) for name in named):
                 return True
     return False
 
@@ -180,7 +183,7 @@ def _is_of_another_sort(
 
 
 def _is_of_another(clause: str, said: frozenset[str], item: Evidence) -> bool:
-    held = content_words(f"{item.reading}\n{item.chunk.title}\n{item.chunk.heading}")
+    held = content_words(item.headed_reading)
     return any(
         same == thing and one not in held and other not in said
         for one, thing in word_pairs(clause)
