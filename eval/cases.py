@@ -2,7 +2,8 @@
 
 An outside set has one object a line: `id`, `question`, `answerable`, and for scoring `answers`
 (any one of them counts) or `key_facts`, `source_article` or `source_articles`, `kind`, and
-`gold_sentences` or `gold_passage`. Fields that are not named here are ignored.
+`gold_sentences` or `gold_passage`, and `follows`, the id of an earlier line that is the question
+before this one in a conversation. Fields that are not named here are ignored.
 """
 
 from __future__ import annotations
@@ -30,8 +31,28 @@ def written_cases() -> list[Case]:
     ]
 
 
+def dialogue_cases() -> list[list[Case]]:
+    """The project's own conversations, each turn a case that follows the one before it."""
+    lines = (resources.files("eval") / "questions" / "dialogues.jsonl").read_text("utf-8")
+    dialogues = []
+    for dialogue in map(json.loads, lines.splitlines()):
+        cases: list[Case] = []
+        for number, turn in enumerate(dialogue["turns"], start=1):
+            leans = turn["question"] != turn["standalone"]
+            value = turn | {
+                "id": f"{dialogue['id']}-{number}",
+                "kind": "follow_up" if leans else "new_subject",
+                "follows": cases[-1].id if cases else None,
+            }
+            cases.append(_case(value, origin="written"))
+        dialogues.append(cases)
+    return dialogues
+
+
 def dataset_cases(path: Path, *, quick: bool = False) -> list[Case]:
     """The cases of an outside set; with `quick` those that it marks so, or else a spread of 40.
+
+    A quick set has no follow-up questions.
 
     Raises `UsageError` naming the first line that cannot be used.
     """
@@ -42,15 +63,20 @@ def dataset_cases(path: Path, *, quick: bool = False) -> list[Case]:
         problem = _problem(value)
         if not problem and str(value["id"]) in seen:
             problem = f"the id {value['id']!r} stands twice"
+        if not problem and value.get("follows") and str(value["follows"]) not in seen:
+            problem = f"it follows {value['follows']!r}, which is no earlier line"
         if problem:
             raise UsageError(f"{path}, question {number}: {problem}.", hint=LINE_HINT)
         seen.add(str(value["id"]))
         cases.append(_case(value, origin="dataset"))
-        if value.get("quick"):
+        if value.get("quick") and not cases[-1].follows:
             marked.append(cases[-1])
     if not cases:
         raise UsageError(f"{path} holds no questions.", hint=LINE_HINT)
-    return marked or spread(cases, QUICK_CASES) if quick else cases
+    if not quick:
+        return cases
+    alone = [case for case in cases if not case.follows]
+    return marked or spread(alone, QUICK_CASES)
 
 
 def spread(cases: list[Case], most: int) -> list[Case]:
@@ -79,6 +105,7 @@ def _case(value: Mapping[str, Any], *, origin: Origin) -> Case:
         source_articles=tuple(_texts(sources)) if answerable else (),
         gold=tuple(_texts(gold)) if answerable else (),
         near=value.get("near"),
+        follows=str(value["follows"]) if value.get("follows") else None,
     )
 
 

@@ -95,7 +95,8 @@ def _outcome(outcome: Outcome, place: int) -> str:
 def _origin(case: Case) -> str:
     parts = [case.kind.replace("_", " "), case.origin.replace("_", " "), case.id]
     near = f"near to: {case.near}" if case.near else ""
-    return foreign(" · ".join(dict.fromkeys(part for part in [*parts, near] if part)))
+    after = f"after {case.follows}" if case.follows else ""
+    return foreign(" · ".join(dict.fromkeys(part for part in [*parts, after, near] if part)))
 
 
 def _said(reply: Reply) -> str:

@@ -25,6 +25,7 @@ class Case:
     articles that are needed together, and `gold` sentences or passages that hold the answer.
     `origin` says where the question comes from: an article's own FAQ; a FAQ answer whose
     question was lost, with a "drafted" one; the written sets; a generated near miss; a file.
+    `follows` is the id of the question before it in a conversation.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Case:
     source_articles: tuple[str, ...] = ()
     gold: tuple[str, ...] = ()
     near: str | None = None
+    follows: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

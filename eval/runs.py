@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eval.agreement import AgreementJudge
-from eval.cases import QUICK_CASES, dataset_cases, spread, written_cases
+from eval.cases import QUICK_CASES, dataset_cases, dialogue_cases, spread, written_cases
 from eval.faq import FaqAnswer, draft_question, harvest
 from eval.figures import accuracy_by_kind, figures_of
 from eval.judges import judge_scores
@@ -207,6 +207,10 @@ def _questions(plan: Plan, articles: Sequence[Article]) -> _Questions:
     questions.cases += near_misses(articles, most=wanted, seed=plan.settings.seed)
     if any(article.id == "costs-and-speed.md" for article in articles):
         questions.cases += _asked_of(written_cases(), articles, closed=plan.is_closed)
+        if not plan.quick:
+            for dialogue in dialogue_cases():
+                if _asked_of(dialogue, articles, closed=plan.is_closed) == dialogue:
+                    questions.cases += dialogue
     if not found.pairs:
         questions.notes.append("No FAQ with questions was found in these articles.")
     if plan.quick:
@@ -307,11 +311,26 @@ def _replies(
         for case in cases:
             progress("Answering", len(known), len(cases))
             if case.id not in known:
-                known[case.id] = reply_of(assistant.invoke(case.question))
+                asked = {"question": case.question, "history": history_of(case, cases, known)}
+                known[case.id] = reply_of(assistant.invoke(asked))
                 line = {"id": case.id, "reply": asdict(known[case.id])}
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
                 file.flush()
     return [known[case.id] for case in cases]
+
+
+def history_of(
+    case: Case, cases: Sequence[Case], replies: Mapping[str, Reply]
+) -> list[dict[str, str]]:
+    """The conversation before a case as messages, oldest first; empty where it follows none."""
+    before = next((other for other in cases if other.id == case.follows), None)
+    if before is None:
+        return []
+    return [
+        *history_of(before, cases, replies),
+        {"role": "user", "content": before.question},
+        {"role": "assistant", "content": replies[before.id].text},
+    ]
 
 
 def reply_of(answer: Answer) -> Reply:

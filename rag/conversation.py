@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from rag.prompts import standalone_messages
 from rag.records import Query
-from rag.terms import content_words, coverage
+from rag.terms import content_words, coverage, words
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -33,13 +33,20 @@ LEANING_START = re.compile(
 )
 REFERRING_WORD = re.compile(
     r"\b(it|its|they|them|their|theirs|he|she|his|her|him|this|that|these|those|there|"
-    r"ones?|the (first|second|third|last|other|others|same|former|latter))\b",
+    r"ones?|the (first|second|third|last|other|others|same|former|latter|newer|older|larger|"
+    r"bigger|smaller|cheaper|dearer|faster|slower|better|earlier|later))\b",
     re.IGNORECASE,
 )
+# A whole question, however short: it names what it is about.
+DEFINING = re.compile(r"^\s*(what|who)('s|\u2019s| is| are| was| were)\b", re.IGNORECASE)
+LONGEST_FRAGMENT = 3  # words
 
 
 def leans_on_history(question: str) -> bool:
     """Whether a question needs the conversation to be understood."""
+    asked = words(question)
+    if len(asked) <= LONGEST_FRAGMENT and len(content_words(question)) <= 1:
+        return not DEFINING.match(question) or not content_words(question)
     starts = LEANING_START.match(question)
     if starts and len(content_words(question)) <= 5:
         return True

@@ -9,6 +9,8 @@ the start and cannot be invented. A sentence is kept only if
   one is not told of Acme, nor the price of a video clip of an audio clip,
 * every name in it is in what it cites, or in the passage, heading or title round it; a name of
   the question, in a sentence without figures, may be in another passage of the same article,
+* the names of one clause stand together in one passage: where one article has an English Mark and
+  another an American Nick, there is no American Mark,
 * it denies only what its evidence denies, and asserts nothing that is denied there,
 * enough of its content words and of its meaning (cosine of sentence embeddings) are there.
 
@@ -38,7 +40,9 @@ from rag.terms import (
 )
 
 MOST_CITATIONS = 4  # to one sentence
+MOST_LIST_CITATIONS = 8  # where it tells a list
 LEAST_GAIN = 0.2  # of a sentence's words or numbers that a further citation must bring
+LEAST_WORDS = 2  # that a further item of a cited list must bring: a long list has many small ones
 # Of the mean of coverage and cosine. Low, since a sentence may lend many words from its question:
 # what is above is left to the judgement on the whole draft. The figures are in eval/LOG.md.
 SUPPORT_FLOOR = 0.4
@@ -85,6 +89,7 @@ def fault_of(sentence: str, cited: Sequence[Evidence], evidence: EvidenceSet) ->
     """What in a sentence is not as the cited words have it; "" if nothing is."""
     return (
         _name_fault(sentence, cited, evidence)
+        or _stitching_fault(sentence, cited)
         or _number_fault(sentence, cited)
         or _denial_fault(sentence, evidence.question, cited)
     )
@@ -104,7 +109,8 @@ def _choose(sentence: str, evidence: EvidenceSet, similarities: Sequence[float])
     """Indices of the pieces that together hold most of a sentence, best first.
 
     Greedy cover: the first is the best by itself, one that has the sentence word for word before
-    all others; another joins only if it brings numbers or words that the ones before it lack.
+    all others; another joins only if it brings numbers or words that the ones before it lack. A
+    list is told item by item, so of a list that is cited the other items join more easily.
     """
     wanted_words, wanted_numbers = content_words(sentence), numbers(sentence)
     verbatim = folded(sentence)
@@ -114,16 +120,21 @@ def _choose(sentence: str, evidence: EvidenceSet, similarities: Sequence[float])
                 return [i]
     missing_words, missing_numbers = set(wanted_words), set(wanted_numbers)
     chosen: list[int] = []
-    while len(chosen) < MOST_CITATIONS:
+    groups: set[tuple[str, int]] = set()
+    while len(chosen) < MOST_LIST_CITATIONS:
         gains = [
             2.0 * len(missing_numbers & evidence.numbers[i]) / max(len(wanted_numbers), 1)
             + len(missing_words & evidence.words[i]) / max(len(wanted_words), 1)
             for i in range(len(evidence.pieces))
         ]
         best = max(range(len(gains)), key=lambda i: (gains[i] + similarities[i], -i))
-        if chosen and (best in chosen or gains[best] < LEAST_GAIN):
+        piece = evidence.pieces[best]
+        listed = piece.group in groups and len(missing_words & evidence.words[best]) >= LEAST_WORDS
+        enough = len(chosen) >= MOST_CITATIONS or gains[best] < LEAST_GAIN
+        if chosen and (best in chosen or (enough and not listed)):
             break
         chosen.append(best)
+        groups.add(piece.group)
         missing_words -= evidence.words[best]
         missing_numbers -= evidence.numbers[best]
         if not missing_words and not missing_numbers:
@@ -262,6 +273,18 @@ def _name_fault(sentence: str, cited: Sequence[Evidence], evidence: EvidenceSet)
         )
         absent -= {name for name in asked if name_is_in(name, found)}
     return f"the passage does not name {', '.join(sorted(absent))}" if absent else ""
+
+
+def _stitching_fault(sentence: str, cited: Sequence[Evidence]) -> str:
+    """Which names one clause joins that no passage has together; "" if none."""
+    passages = [item.passage for item in cited]
+    cited_names = {n for n in names(sentence) if any(_is_named(n, text) for text in passages)}
+    for clause in clauses(sentence):
+        joined = sorted(name for name in cited_names if name_is_in(name, clause))
+        together = any(all(_is_named(name, text) for name in joined) for text in passages)
+        if len(joined) > 1 and not together:
+            return f"no passage names {', '.join(joined)} together"
+    return ""
 
 
 def _denial_fault(sentence: str, question: str, cited: Sequence[Evidence]) -> str:

@@ -11,7 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.cases import QUICK_CASES, dataset_cases, read_lines, spread, written_cases
+from eval.cases import (
+    QUICK_CASES,
+    dataset_cases,
+    dialogue_cases,
+    read_lines,
+    spread,
+    written_cases,
+)
 from eval.metrics import has_all_facts
 from eval.records import Case
 from rag import UsageError
@@ -162,6 +169,25 @@ def test_the_written_questions_are_many_and_their_references_state_their_facts()
     for case in answerable:
         assert case.key_facts and has_all_facts(case.key_facts, case.references[0]), case.id
     assert {case.polarity for case in cases} == {"yes", "no", None}
+
+
+def test_each_turn_of_a_conversation_follows_the_one_before_it() -> None:
+    dialogues = dialogue_cases()
+    cases = [case for dialogue in dialogues for case in dialogue]
+    assert len({case.id for case in [*cases, *written_cases()]}) == len(cases) + len(written_cases())
+    for first, *others in dialogues:
+        assert first.follows is None and others
+        assert [case.follows for case in others] == [c.id for c in [first, *others][:-1]]
+    assert {case.kind for case in cases} == {"follow_up", "new_subject"}
+    assert all(case.key_facts for case in cases if case.answerable)
+
+
+def test_a_line_may_follow_an_earlier_one_only(tmp_path: Path) -> None:
+    follow_up = {**LINE, "id": "q2", "question": "And how wide?", "follows": "q1"}
+    first, second = dataset_cases(dataset(tmp_path, LINE, follow_up))
+    assert (first.follows, second.follows) == (None, "q1")
+    with pytest.raises(UsageError, match="question 1: it follows 'q1', which is no earlier line"):
+        dataset_cases(dataset(tmp_path, follow_up, LINE))
 
 
 @pytest.mark.parametrize("name", ["squad2", "clapnq", "multihop"])

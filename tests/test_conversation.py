@@ -18,6 +18,10 @@ HISTORY = [
     [
         "and for video?",
         "why?",
+        "3d?",
+        "in pages?",
+        "For what?",
+        "How does the newer approach work?",
         "What about the second one?",
         "How much does it cost?",
         "Is that a lot?",
@@ -32,6 +36,8 @@ def test_follow_ups_lean_on_the_conversation(question: str) -> None:
     "question",
     [
         "What is the capital of Peru?",
+        "What's Cursor?",
+        "hallucination rate by model",
         "How many employees did JPMorgan's LLM Suite reach?",
         "What did McKinsey say about the value of generative AI?",
     ],

@@ -13,12 +13,12 @@ import pytest
 import eval
 from eval.comparison import compare
 from eval.kept import Kept, from_json, kept_folder, load_run
-from eval.records import Case, Reply, Run
-from eval.runs import Plan, evaluate, reply_of
+from eval.records import Case, Reply, Run, Statement
+from eval.runs import Plan, evaluate, history_of, reply_of
 from rag import Settings, UsageError
 from tests.chat_fakes import ABSTENTION, ANSWER
 from tests.conftest import need_model, run_rag
-from tests.evaluation import a_case, a_run, an_outcome
+from tests.evaluation import a_case, a_reply, a_run, an_outcome
 
 LANGUAGE_MODEL = "smollm2-135m-instruct"
 EMBEDDING_MODEL = "all-MiniLM-L6-v2"
@@ -280,6 +280,22 @@ def test_a_reply_is_what_the_assistant_said() -> None:
     assert reply.confidence == pytest.approx((0.93 + 0.81) / 2)
     refused = reply_of(ABSTENTION)
     assert (refused.abstained, refused.confidence, refused.quotes) == (True, 0, ())
+
+
+def test_a_follow_up_is_asked_with_the_whole_conversation_before_it() -> None:
+    first = a_case("q1", question="How long is the bridge?")
+    second = a_case("q2", question="And how wide?", follows="q1")
+    third = a_case("q3", question="why?", follows="q2")
+    said = Statement("It is 310 metres long.", (1,), 0.9)
+    replies = {"q1": a_reply(said), "q2": a_reply()}
+    cases = [first, second, third]
+    assert history_of(first, cases, replies) == []
+    assert history_of(third, cases, replies) == [
+        {"role": "user", "content": "How long is the bridge?"},
+        {"role": "assistant", "content": "It is 310 metres long. [1]"},
+        {"role": "user", "content": "And how wide?"},
+        {"role": "assistant", "content": "The articles do not say."},
+    ]
 
 
 def test_a_run_is_refused_before_anything_is_made(tmp_path: Path) -> None:

@@ -166,6 +166,41 @@ def test_a_name_of_the_question_may_stand_elsewhere_in_the_article_but_for_a_fig
     assert check(sentence, evidence).kept is kept, check(sentence, evidence).why
 
 
+def two_articles(first: str, second: str, question: str) -> EvidenceSet:
+    hits = [hit(first), hit(second)]
+    other = replace(hits[1].chunk, id="b.md#1", article_id="b.md", title="Another", source="b.md")
+    hits[1] = replace(hits[1], chunk=other, rank=2)
+    return EvidenceSet(question, hits, embedder=WordEmbedder())
+
+
+@pytest.mark.parametrize(
+    ("sentence", "kept"),
+    [
+        ("Mark King is an American musician.", False),
+        ("Mark King is an English musician.", True),
+        ("Mark King is an English musician and Nick Hexum is an American musician.", True),
+    ],
+)
+def test_two_passages_are_not_stitched_to_one_claim(sentence: str, kept: bool) -> None:
+    evidence = two_articles(
+        "Our Mark King is an English musician.",
+        "Our Nick Hexum is an American musician.",
+        "Which musician is American?",
+    )
+    finding = check(sentence, evidence)
+    assert finding.kept == kept, finding.why
+    assert kept or "together" in finding.why
+
+
+def test_every_item_of_a_list_that_is_told_is_cited() -> None:
+    items = ["read charts and graphs", "parse crumpled documents", "judge spatial relations",
+             "turn mockups into code", "interpret medical pictures", "sort holiday photographs"]  # fmt: skip
+    text = "Modern models can:\n\n" + "\n".join(f"- {item}" for item in items)
+    evidence = EvidenceSet("What can they do?", [hit(text)], embedder=WordEmbedder())
+    finding = check(f"Modern models can {', '.join(items)}.", evidence)
+    assert {item.text for item in finding.evidence} == set(items)
+
+
 def test_a_sentence_of_the_article_is_cited_where_it_stands() -> None:
     text = (
         "Business teams adopt applications for most of their work, and most is done there. "
