@@ -1,17 +1,29 @@
-"""Text to vectors: the only file that knows sentence-transformers.
+"""Text to vectors: the only file that knows sentence-transformers and onnxruntime.
 
 An embedder reads a few hundred tokens at most and silently drops the rest, so whoever splits
 the text counts with the embedder's own `count_tokens`.
+
+The reference is sentence-transformers, on torch, which takes seconds to load. The same weights
+as a graph in onnxruntime start at once and are quicker, with equal vectors; so the graph is made
+once, compared with the reference, and kept.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from rag.embedding_graph import TOKENS, bert_graph
+from rag.engine import physical_cores
 from rag.errors import DependencyError, ModelError, ModelMissing
+from rag.models import read_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +32,17 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 BATCH_SIZE = 32
+
+GRAPH_VERSION = 1  # to be raised when embedding_graph makes another graph of the same model
+GRAPH_KEY = "footnote.made_from"
+LEAST_COSINE = 0.99999  # between the graph's and the reference's vector of each probe
+PROBES = (
+    "",
+    "Zürich",
+    "What does one clip cost?",
+    "Oil prices rose in 1973, and cars were made smaller. " * 12,
+    "A text that is longer than the model reads. " * 60,
+)
 
 
 class Embedder(Protocol):
@@ -67,7 +90,7 @@ class SentenceTransformerEmbedder:
                     hint=f"Fetch it: rag models pull {name}",
                 )
         self.name = name
-        self._folder = folder
+        self.folder = folder
         self._tokenizer = _load_tokenizer(folder / "tokenizer.json")
         self._model: SentenceTransformer | None = None
         self._lock = threading.RLock()
@@ -76,7 +99,7 @@ class SentenceTransformerEmbedder:
     def dimension(self) -> int:
         dimension: int | None = self._loaded().get_embedding_dimension()
         if dimension is None:
-            raise ModelError(f"The model in {self._folder} does not give sentence embeddings.")
+            raise ModelError(f"The model in {self.folder} does not give sentence embeddings.")
         return dimension
 
     def count_tokens(self, text: str) -> int:
@@ -106,13 +129,150 @@ class SentenceTransformerEmbedder:
     def _loaded(self) -> SentenceTransformer:
         with self._lock:
             if self._model is None:
-                self._model = _load_model(self._folder)
+                self._model = _load_model(self.folder)
             return self._model
 
 
-def load_embedder(folder: Path, *, name: str) -> Embedder:
-    """The embedder for the model in this folder."""
-    return SentenceTransformerEmbedder(folder, name=name)
+class GraphEmbedder:
+    """A sentence-transformers model as a graph in onnxruntime, where its architecture allows.
+
+    Gives the vectors of `reference`, to rounding, without loading torch: a text at a time on
+    each core, so that nothing is padded and a vector never depends on its neighbours. The graph
+    is kept in `directory`; the first call makes it, and takes it only if its vectors of `PROBES`
+    are the reference's. A model that gives no such graph is left to the reference.
+    """
+
+    def __init__(self, reference: SentenceTransformerEmbedder, *, directory: Path) -> None:
+        self.name = reference.name
+        self.count_tokens = reference.count_tokens
+        self._reference = reference
+        self._path = directory / f"{reference.folder.name}.onnx"
+        self._session: _Session | None = None
+        self._is_opened = False
+        self._lock = threading.Lock()
+
+    @property
+    def dimension(self) -> int:
+        session = self._opened()
+        return session.dimension if session else self._reference.dimension
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        session = self._opened()
+        return session.embed(texts) if session else self._reference.embed(texts)
+
+    def _opened(self) -> _Session | None:
+        with self._lock:
+            if not self._is_opened:
+                with suppress(ModelError, DependencyError, OSError):
+                    self._session = self._open()
+                self._is_opened = True
+            return self._session
+
+    def _open(self) -> _Session:
+        folder = self._reference.folder
+        key = _graph_key(folder)
+        with suppress(ModelError):
+            kept = _Session(self._path, folder)
+            if kept.key == key:
+                return kept
+        temporary = self._path.with_name(f"{self._path.name}.{os.getpid()}.tmp")
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            temporary.write_bytes(bert_graph(folder, metadata={GRAPH_KEY: key}))
+            made = _Session(temporary, folder)
+            expected = self._reference.embed(PROBES)
+            if made.dimension != expected.shape[1]:
+                raise ModelError(f"The graph of {self.name} has another dimension.")
+            cosine = (made.embed(PROBES) * expected).sum(axis=1).min()
+            if not cosine >= LEAST_COSINE:  # nor is a cosine that is no number
+                raise ModelError(f"The graph of {self.name} has other vectors: {cosine:.6f}.")
+            os.replace(temporary, self._path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return made
+
+
+class _Session:
+    """An open graph and the tokenizer of its model. May be shared by threads.
+
+    Raises `ModelError` when the file is missing or damaged, or a text cannot be embedded.
+    """
+
+    def __init__(self, path: Path, folder: Path) -> None:
+        try:
+            import onnxruntime
+            from onnxruntime.capi import onnxruntime_pybind11_state as native
+        except ImportError as error:
+            raise DependencyError(
+                f"onnxruntime cannot be loaded: {_first_line(error)}", hint="Run: make install"
+            ) from error
+        # onnxruntime's own errors have no ancestor in common.
+        self._errors = tuple(
+            error
+            for error in vars(native).values()
+            if isinstance(error, type) and issubclass(error, Exception)
+        )
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1  # the calling thread's: texts are shared out, not rows
+        options.log_severity_level = 4
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except self._errors as error:
+            raise ModelError(f"{path} is not a graph: {_first_line(error)}") from error
+        self.key = self._session.get_modelmeta().custom_metadata_map.get(GRAPH_KEY, "")
+        self.dimension: int = self._session.get_outputs()[0].shape[1]
+        self._tokenizer = _load_tokenizer(folder / "tokenizer.json")
+        self._tokenizer.enable_truncation(_most_tokens(folder))
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        import numpy as np
+
+        encoded = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        try:
+            if len(texts) == 1:
+                vectors[0] = self._vector(encoded[0])
+            elif texts:
+                with ThreadPoolExecutor(physical_cores()) as pool:
+                    for row, vector in enumerate(pool.map(self._vector, encoded)):
+                        vectors[row] = vector
+        except self._errors as error:
+            raise ModelError(
+                f"The embedding model failed on {len(texts)} texts: {_first_line(error)}"
+            ) from error
+        return vectors
+
+    def _vector(self, ids: list[int]) -> Any:
+        import numpy as np
+
+        return self._session.run(None, {TOKENS: np.array([ids], dtype=np.int64)})[0][0]
+
+
+def load_embedder(folder: Path, *, name: str, directory: Path) -> Embedder:
+    """The embedder for the model in this folder; its graph is kept in `directory`."""
+    return GraphEmbedder(SentenceTransformerEmbedder(folder, name=name), directory=directory)
+
+
+def _graph_key(folder: Path) -> str:
+    """Changes whenever the model, or the way its graph is made, does."""
+    made_from: list[Any] = [GRAPH_VERSION, str(folder.absolute())]
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        status = file.stat()
+        made_from.append([str(file.relative_to(folder)), status.st_size, status.st_mtime_ns])
+    return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()
+
+
+def _most_tokens(folder: Path) -> int:
+    """How many tokens the model reads of a text, special ones included."""
+    config = read_json(folder / "sentence_bert_config.json")
+    limit = config.get("max_seq_length")
+    if limit is None:
+        limit = read_json(folder / "config.json").get("max_position_embeddings")
+    if not isinstance(limit, int):
+        raise ModelError(f"The model in {folder} does not say how many tokens it reads.")
+    return limit
 
 
 def _load_tokenizer(path: Path) -> Tokenizer:

@@ -116,6 +116,13 @@ def rebuild_command(*, has_amx: bool) -> str:
     )
 
 
+def physical_cores() -> int:
+    """The cores to compute on: more threads than that write a third slower."""
+    import psutil
+
+    return int(psutil.cpu_count(logical=False) or psutil.cpu_count() or 1)
+
+
 def _report(heard: dict[str, Any], *, message: str, hint: str, ok: bool = False) -> EngineReport:
     return EngineReport(
         ok=ok,

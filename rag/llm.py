@@ -22,6 +22,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from pydantic import PrivateAttr, SecretStr
 
+from rag.engine import physical_cores
 from rag.errors import DependencyError, EngineError, ModelError, UsageError
 from rag.prefixes import Prefixes, State, shared_prefix
 
@@ -327,13 +328,6 @@ class TextUntilStop:
         """What was held back and turned out to be no stop string."""
         held, self._held = self._held, ""
         return held
-
-
-def physical_cores() -> int:
-    """The cores to compute on: more threads than that write a third slower."""
-    import psutil
-
-    return int(psutil.cpu_count(logical=False) or psutil.cpu_count() or 1)
 
 
 def load_chat_model(settings: Settings, *, find_model: Callable[[str], Path]) -> BaseChatModel:

@@ -120,7 +120,7 @@ def open_index(settings: Settings) -> Index:
 def open_embedder(settings: Settings) -> Embedder:
     """The embedding model that the settings name."""
     folder = find(settings.embedding_model, directory=settings.models_directory)
-    return load_embedder(folder, name=settings.embedding_model)
+    return load_embedder(folder, name=settings.embedding_model, directory=settings.models_directory)
 
 
 def open_chat_model(settings: Settings) -> BaseChatModel:

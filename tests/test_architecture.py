@@ -20,7 +20,7 @@ questions page_pairs
 blocks formats tables web_pages transfers
 books messages ignoring
 articles hub wheels
-chunking downloads
+chunking downloads embedding_graph
 embedding
 catalogue
 catalogue_writer
@@ -50,6 +50,8 @@ LIBRARIES = {
     "chromadb": {"vectors"},
     "llama_cpp": {"llm", "engine"},
     "sentence_transformers": {"embedding"},
+    "onnx": {"embedding_graph"},
+    "onnxruntime": {"embedding"},
     "torch": {"embedding"},
     "tokenizers": {"embedding"},
     "sqlite3": {"catalogue"},

@@ -140,7 +140,8 @@ def test_title_and_heading_leave_two_thirds_to_the_text() -> None:
 @pytest.fixture(scope="module")
 def count_tokens() -> Callable[[str], int]:
     name = "all-MiniLM-L6-v2"
-    return load_embedder(need_model(name), name=name).count_tokens
+    folder = need_model(name)
+    return load_embedder(folder, name=name, directory=folder.parent).count_tokens
 
 
 @pytest.mark.models

@@ -17,7 +17,8 @@ TEXTS = ["A video clip costs $5.", "Oil prices rose in 1973. " * 20, "Zürich", 
 
 @pytest.fixture(scope="module")
 def embedder() -> Embedder:
-    return load_embedder(need_model(NAME), name=NAME)
+    folder = need_model(NAME)
+    return load_embedder(folder, name=NAME, directory=folder.parent)
 
 
 def test_a_folder_without_a_model_says_how_to_get_it(tmp_path: Path) -> None:
@@ -41,13 +42,17 @@ def test_tokens_are_counted_beyond_what_the_model_reads(embedder: Embedder) -> N
 
 @pytest.mark.models
 @pytest.mark.slow
-def test_each_text_gets_a_row_of_length_one_whatever_stands_beside_it(embedder: Embedder) -> None:
+def test_each_text_gets_the_row_of_the_reference_whatever_stands_beside_it(
+    embedder: Embedder,
+) -> None:
+    reference = SentenceTransformerEmbedder(need_model(NAME), name=NAME)
+    assert np.allclose(embedder.embed(TEXTS), reference.embed(TEXTS), atol=1e-5)
     together = embedder.embed(TEXTS)
     assert together.dtype == np.float32
     assert together.shape == (len(TEXTS), embedder.dimension)
     assert np.allclose(np.linalg.norm(together, axis=1), 1.0, atol=1e-5)
     alone = np.concatenate([embedder.embed([text]) for text in TEXTS])
-    assert np.allclose(together, alone, atol=1e-5)
+    assert np.array_equal(together, alone)
     assert embedder.embed([]).shape == (0, embedder.dimension)
 
 
