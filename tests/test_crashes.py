@@ -5,10 +5,12 @@ The share of `tests.crash_runs` that is quick enough for every day.
 
 from __future__ import annotations
 
+import random
 import shutil
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ import pytest
 
 from rag.generations import Lease, Place, leftovers, read_pointer, writing
 from rag.index import Index
+from rag.settings import Settings
+from rag.updating import IndexProgress
 from tests.crash_runs import power_losses, small_disk
 from tests.crashes import CrashHarness, Outcome, Scenario
 from tests.library import TOPICS, Library, assert_whole, prose
@@ -23,6 +27,10 @@ from tests.library import TOPICS, Library, assert_whole, prose
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills and limits are of POSIX")
 
 KILLS, ERRORS, POWER_LOSSES = 10, 5, 4  # of each scenario
+
+
+class Stopped(Exception):
+    """Raised in the middle of a run, as Ctrl-C is."""
 
 
 def failures(harness: CrashHarness) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -88,17 +96,14 @@ def test_damaged_vectors_are_done_without_while_another_process_writes(library: 
 
 
 def test_runs_that_fail_leave_no_more_than_one_draft(library: Library) -> None:
-    class Tired(Exception):
-        pass
-
-    def fail(step: Any) -> None:
+    def fail(step: IndexProgress) -> None:
         if step.stage == "storing":
-            raise Tired
+            raise Stopped
 
     index = library.settings.index_directory
     for topic in TOPICS[3:6]:
         library.write(f"{topic}.md", prose(topic))
-        with pytest.raises(Tired):
+        with pytest.raises(Stopped):
             library.sync(progress=fail)
         pointer = read_pointer(index)
         drafts = [place for place in leftovers(index, pointer) if place.catalogue.exists()]
@@ -107,6 +112,59 @@ def test_runs_that_fail_leave_no_more_than_one_draft(library: Library) -> None:
     assert library.embedder.embedded == []
     assert leftovers(index, read_pointer(index)) == []
     assert_whole(library)
+
+
+def edit(library: Library, chance: random.Random) -> None:
+    """Adds, renames or deletes an article, or writes one paragraph of it anew."""
+    files = sorted(library.articles.rglob("*.md"))
+    kind = chance.choice(["add", "paragraph", "rename", "delete"]) if len(files) > 2 else "add"
+    name = f"{chance.choice(['', 'sub/'])}{chance.randrange(30)}.md"
+    if kind == "add":
+        topic = f"{chance.choice(TOPICS)} {chance.randrange(4)}"
+        library.write(name, prose(topic, paragraphs=chance.randint(1, 4)))
+        return
+    file = chance.choice(files)
+    if kind == "delete":
+        file.unlink()
+    elif kind == "rename":
+        target = library.articles / name
+        target.parent.mkdir(exist_ok=True)
+        file.rename(target)
+    else:
+        paragraphs = file.read_text("utf-8").split("\n\n")
+        paragraphs[-1] = f"Nobody had foreseen number {chance.randrange(100)}. " * 6
+        file.write_text("\n\n".join(paragraphs), encoding="utf-8")
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_edits_and_stopped_runs_in_any_order_end_as_the_index_made_at_once(
+    tmp_path: Path, seed: int
+) -> None:
+    def stop(step: IndexProgress) -> None:
+        if step.stage == stage:
+            raise Stopped
+
+    chance = random.Random(seed)
+    library = Library(tmp_path)
+    known: set[str] = set()
+    for _ in range(4):
+        for _ in range(4):
+            edit(library, chance)
+        stage = chance.choice(["none", "reading", "embedding", "storing", "checking", "switching"])
+        with suppress(Stopped):
+            library.sync(library.articles, progress=stop)
+        embedded = list(library.embedder.embedded)
+        library.sync(library.articles)
+        embedded += library.embedder.embedded
+        chunks = [chunk for _, some in library.contents() for chunk in some]
+        texts = {chunk.embedded_text for chunk in chunks}
+        assert sorted(embedded) == sorted(texts - known)  # what is new, each text once
+        known = texts
+    at_once = Library(tmp_path)
+    at_once.settings = Settings(index=tmp_path / "at once", chunk_tokens=48)
+    at_once.sync(at_once.articles)
+    assert library.contents() == at_once.contents()
+    assert library.answers() == at_once.answers()
 
 
 def test_a_stray_file_among_the_generations_is_nobodys(library: Library) -> None:
