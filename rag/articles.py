@@ -57,8 +57,10 @@ def find_files(
     """The article files under `path`, sorted; a file stands for itself, whatever its suffix.
 
     Left out are hidden files and folders, Word's lock files, and what .footnoteignore files
-    name. A folder that cannot be read, or whose .footnoteignore cannot, is passed over and told
-    to `passed_over`, with the reason. Raises `UsageError` where there is nothing at `path`.
+    name. What cannot be read is passed over and told to `passed_over`, with the reason: a folder
+    that is closed or whose .footnoteignore is, one that is a link (unless it leads to a folder
+    below `path`, which is found anyway), and a file that is a link to nothing. Raises
+    `UsageError` where there is nothing at `path`.
     """
     if path.is_file():
         return [path]
@@ -86,13 +88,30 @@ def find_files(
             for name in folders
             if not is_hidden(name) and not here.leave_out(folder / name, is_folder=True)
         ]
+        for name in folders:
+            if why := _why_not_followed(folder / name, within=path):
+                passed_over(folder / name, why)
         for name in names:
             file = folder / name
-            if is_hidden(name) or file.suffix.lower() not in SUFFIXES or not file.is_file():
+            if is_hidden(name) or file.suffix.lower() not in SUFFIXES or here.leave_out(file):
                 continue
-            if not here.leave_out(file):
+            if file.is_file():
                 found.append(file)
+            elif file.is_symlink():
+                passed_over(file, f"{file} is a link that leads to no file.")
     return sorted(found)
+
+
+def _why_not_followed(folder: Path, *, within: Path) -> str:
+    """What is to be said of a link to a folder; "" for a folder, or where nothing is missed."""
+    if not folder.is_symlink():
+        return ""
+    target = folder.resolve()
+    if target in folder.parent.resolve().parents or target == folder.parent.resolve():
+        return f"{folder} is a link that leads back to a folder that it lies in."
+    if target.is_relative_to(within.resolve()):
+        return ""
+    return f"{folder} is a link to a folder, and not followed. To add it: rag index {target}"
 
 
 def is_hidden(name: str) -> bool:
@@ -107,22 +126,27 @@ def read_article(path: Path, *, article_id: str) -> Article:
     ends and what `normalised` puts back. The title is the front matter's or the document's own,
     else the first heading or title line, else the file name; the source is the front matter's,
     else `path` as given. Raises `ArticleError` for a file that is missing, empty, too large,
-    binary, not what its suffix says, protected by a password, or without text.
+    binary, changed while it was read, not what its suffix says, protected by a password, or
+    without text.
     """
     parse = _PARSERS.get(path.suffix.lower())
     if parse is None:
         known = ", ".join(SUFFIXES)
         raise ArticleError(f"{path} is not an article: its suffix is none of {known}.")
     try:
-        size = path.stat().st_size
-        if size > MOST_BYTES:
-            raise ArticleError(
-                f"{path} has {size / 1e6:,.0f} MB; at most {MOST_BYTES / 1e6:.0f} MB are read.",
-                hint="Split it into smaller files.",
-            )
+        before = path.stat()
+        if before.st_size > MOST_BYTES:
+            size = f"{before.st_size / 1e6:,.0f} MB; at most {MOST_BYTES / 1e6:.0f} MB are read"
+            raise ArticleError(f"{path} has {size}.", hint="Split it into smaller files.")
         data = path.read_bytes()
+        after = path.stat()
     except OSError as error:
         raise ArticleError(f"{path} cannot be read: {error.strerror or error}.") from error
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise ArticleError(
+            f"{path} changed while it was read.",
+            hint="Run again: rag index",
+        )
     if not data.strip():
         raise ArticleError(f"{path} is empty.")
     reading = parse(data, path)

@@ -18,7 +18,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -107,10 +107,12 @@ def new_place(index: Path, *, number: int) -> Place:
     """An empty folder for the next generation.
 
     The name is never used twice, so nothing that a process remembers of a folder by its path
-    can be mistaken for another index that was made in the same place.
+    can be mistaken for another index that was made in the same place. What a reader locks is
+    made here, so that it can read from a disk that takes no more.
     """
     place = Place(index, f"{number}-{secrets.token_hex(4)}")
     place.folder.mkdir(parents=True)
+    (place.folder / LEASE).touch()
     return place
 
 
@@ -125,6 +127,8 @@ def switch(index: Path, pointer: Pointer) -> None:
         os.fsync(file.fileno())
     os.replace(draft, index / POINTER)
     _sync(index)
+    with suppress(PermissionError):  # a folder of other people may not be ours to open
+        _sync(index.parent)
 
 
 def leftovers(index: Path, pointer: Pointer | None) -> list[Place]:
@@ -136,7 +140,9 @@ def leftovers(index: Path, pointer: Pointer | None) -> list[Place]:
     folder = index / GENERATIONS
     if not folder.is_dir():
         return []
-    others = [entry.name for entry in folder.iterdir() if entry.name not in named]
+    others = [
+        entry.name for entry in folder.iterdir() if entry.is_dir() and entry.name not in named
+    ]
     return [Place(index, name) for name in sorted(others, key=_number_of)]
 
 
@@ -152,8 +158,12 @@ class Lease:
     """
 
     def __init__(self, place: Place) -> None:
+        path = place.folder / LEASE
         try:
-            self._descriptor = os.open(place.folder / LEASE, os.O_RDWR | os.O_CREAT, 0o666)
+            try:
+                self._descriptor = os.open(path, os.O_RDONLY)
+            except FileNotFoundError:  # made by a version that left this to the first reader
+                self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
             raise IndexUnavailable(
                 f"{place.folder} cannot be opened: {error.strerror}.",
@@ -192,29 +202,45 @@ def discard(place: Place) -> None:
     shutil.rmtree(place.folder, ignore_errors=True)
 
 
+def empty(place: Place) -> None:
+    """Deletes what a generation holds, but keeps its name for whoever clears up after it."""
+    for path in (place.catalogue, *place.folder.glob(f"{CATALOGUE}-*")):
+        with suppress(OSError):
+            path.unlink()
+    shutil.rmtree(place.vectors, ignore_errors=True)
+
+
 @contextmanager
-def writing(index: Path, *, waiting: Callable[[], None]) -> Iterator[None]:
+def writing(
+    index: Path, *, waiting: Callable[[], None], patience: float = LOCK_SECONDS
+) -> Iterator[None]:
     """Holds the right to write this index.
 
-    While another process holds it, calls `waiting` some times a second, and after a few seconds
-    raises `IndexLocked` that names the process.
+    While another process holds it, calls `waiting` some times a second, and after `patience` in
+    seconds raises `IndexLocked` that names the process. Raises `IndexUnavailable` when the disk
+    or its permissions do not let the holder go on.
     """
     try:
         index.mkdir(parents=True, exist_ok=True)
         lock = FileLock(index / LOCK)
-        _acquire(lock, index, waiting)
+        _acquire(lock, index, waiting, patience)
+        try:
+            with suppress(OSError):  # a full disk, on which a run may yet clear something away
+                (index / WRITER).write_text(json.dumps({"pid": os.getpid()}), encoding="utf-8")
+            yield
+        finally:
+            (index / WRITER).unlink(missing_ok=True)
+            lock.release()
     except OSError as error:
-        raise IndexUnavailable(f"{index} cannot be written: {error.strerror or error}.") from error
-    try:
-        (index / WRITER).write_text(json.dumps({"pid": os.getpid()}), encoding="utf-8")
-        yield
-    finally:
-        (index / WRITER).unlink(missing_ok=True)
-        lock.release()
+        raise IndexUnavailable(
+            f"The index in {index} cannot be written: {error.strerror or error}; "
+            "it stays as it was.",
+            hint="Free some space or check the folder's permissions, then run: rag index",
+        ) from error
 
 
-def _acquire(lock: FileLock, index: Path, waiting: Callable[[], None]) -> None:
-    give_up = time.monotonic() + LOCK_SECONDS
+def _acquire(lock: FileLock, index: Path, waiting: Callable[[], None], patience: float) -> None:
+    give_up = time.monotonic() + patience
     while True:
         try:
             lock.acquire(timeout=LOCK_POLL_SECONDS)

@@ -7,7 +7,7 @@ import secrets
 import shutil
 import weakref
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,10 +16,12 @@ from rag.catalogue import Catalogue, VectorChanges
 from rag.catalogue_writer import CatalogueWriter
 from rag.errors import IndexUnavailable
 from rag.generations import (
+    LOCK_SECONDS,
     Lease,
     Place,
     Pointer,
     discard,
+    empty,
     is_leased,
     leftovers,
     new_place,
@@ -29,6 +31,7 @@ from rag.generations import (
 )
 from rag.vectors import (
     BATCH,
+    ExactVectors,
     VectorStore,
     copy_folder,
     delete_collection,
@@ -60,15 +63,31 @@ class Draft:
         self._is_published = False
         unfinished = leftovers(index, pointer)
         self.place = new_place(index, number=self._number)
-        if pointer:
-            shutil.copyfile(Place(index, pointer.name).catalogue, self.place.catalogue)
-        self.catalogue = CatalogueWriter(self.place.catalogue)
-        for place in unfinished:
-            if place.catalogue.is_file():
-                self.catalogue.take_embeddings(place.catalogue)
-        if self.catalogue.meta("index_id") is None:
-            self.catalogue.set_meta("index_id", secrets.token_hex(8))
-        self.catalogue.commit()
+        try:
+            self.catalogue = self._begin(unfinished)
+        except BaseException:
+            discard(self.place)  # it holds nothing yet, and may be what fills the disk
+            raise
+
+    def _begin(self, unfinished: Sequence[Place]) -> CatalogueWriter:
+        if self._pointer:
+            current = Place(self._index, self._pointer.name)
+            shutil.copyfile(current.catalogue, self.place.catalogue)
+        with ExitStack() as failing:
+            catalogue = CatalogueWriter(self.place.catalogue)
+            failing.callback(catalogue.close)
+            for place in unfinished:
+                if place.catalogue.is_file():
+                    catalogue.take_embeddings(place.catalogue)
+            if catalogue.meta("index_id") is None:
+                catalogue.set_meta("index_id", secrets.token_hex(8))
+            catalogue.commit()
+            failing.pop_all()
+        if self._pointer:  # else one of them may be all that is left of the index
+            for place in unfinished:
+                if not is_leased(place):
+                    empty(place)  # so that runs which fail on a full disk do not fill it
+        return catalogue
 
     def publish(
         self,
@@ -204,9 +223,11 @@ def open_vectors(
 def mend_vectors(index: Path, pointer: Pointer, *, chroma_url: str | None) -> None:
     """Makes the vectors of the current generation again, as a new generation.
 
-    Does nothing when another process was quicker.
+    Does nothing when another process was quicker. Waits for none where a folder is concerned,
+    which can be done without.
     """
-    with writing(index, waiting=lambda: None):
+    patience = LOCK_SECONDS if chroma_url else 0.0
+    with writing(index, waiting=lambda: None, patience=patience):
         if read_pointer(index) != pointer:
             return
         with closing(Draft(index, pointer)) as draft:
@@ -273,7 +294,7 @@ class OpenGeneration:
 
     pointer: Pointer
     catalogue: Catalogue
-    vectors: VectorStore
+    vectors: VectorStore | ExactVectors
     lease: Lease
 
     def __post_init__(self) -> None:
@@ -285,27 +306,41 @@ class OpenGeneration:
 def open_generation(index: Path, *, chroma_url: str | None) -> OpenGeneration:
     """Opens the generation that is read; vectors that cannot be read are made again first.
 
-    Raises `IndexUnavailable` where there is no index, or none that can be read.
+    Where that cannot be done now, because the disk takes no more or another process writes, the
+    vectors of the catalogue are searched one by one. Raises `IndexUnavailable` where there is
+    no index, or none that can be read.
     """
-    mended = False
+    tried = False  # to make the vectors again
     while True:
         pointer = read_pointer(index)
         if pointer is None:
             raise IndexUnavailable(
                 f"There is no index in {index}.", hint="Make one: rag index PATH"
             )
-        opened: list[Lease | Catalogue] = []
-        try:
-            opened.append(lease := Lease(Place(index, pointer.name)))
-            opened.append(catalogue := Catalogue(Place(index, pointer.name).catalogue))
-            vectors = open_vectors(index, pointer, catalogue, chroma_url=chroma_url)
-            return OpenGeneration(pointer, catalogue, vectors, lease)
-        except IndexUnavailable:
-            for part in opened:
-                part.close()
-            if read_pointer(index) != pointer:
+        with ExitStack() as unopened:
+            try:
+                lease = Lease(Place(index, pointer.name))
+                unopened.callback(lease.close)
+                catalogue = Catalogue(Place(index, pointer.name).catalogue)
+                unopened.callback(catalogue.close)
+            except IndexUnavailable:
+                if read_pointer(index) == pointer:
+                    raise  # without a catalogue there is nothing to make vectors from
                 continue  # a writer went past and cleared this generation away
-            if len(opened) < 2 or mended:
-                raise  # without a catalogue there is nothing to make vectors from
-        mend_vectors(index, pointer, chroma_url=chroma_url)
-        mended = True
+            if read_pointer(index) != pointer:
+                continue  # it may be cleared away: it was not leased while it was read
+            vectors: VectorStore | ExactVectors
+            try:
+                vectors = open_vectors(index, pointer, catalogue, chroma_url=chroma_url)
+            except IndexUnavailable:
+                if tried and chroma_url:
+                    raise
+                if not tried:
+                    tried = True
+                    unopened.close()
+                    with nullcontext() if chroma_url else suppress(IndexUnavailable):
+                        mend_vectors(index, pointer, chroma_url=chroma_url)
+                    continue
+                vectors = ExactVectors(*catalogue.vectors(catalogue.chunk_ids()))
+            unopened.pop_all()
+            return OpenGeneration(pointer, catalogue, vectors, lease)

@@ -31,6 +31,10 @@ _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _DECLARED = re.compile(rb"(?:charset|<\?xml[^>]{1,99}encoding)\s*=\s*[\"']?([\w-]+)", re.IGNORECASE)
 _SIGN_IN_WORD = re.compile(r"[^\W\d_][¡-¿×÷][^\W\d_]")
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0"  # what a password makes of an Office file, and its old format
+_FOREIGN = {  # how files begin that are no text, though they may look like it
+    b"%PDF-": "a PDF",
+    b"PK\x03\x04": "a zip archive, as Word, Excel and EPUB files are",
+}
 _ENCRYPTED = 0x1  # the flag of a member that is locked by a password
 
 
@@ -47,6 +51,11 @@ def decoded(data: bytes, path: Path) -> str:
 
     Raises `ArticleError` for bytes that are no text.
     """
+    for beginning, kind in _FOREIGN.items():
+        if data.startswith(beginning):
+            raise ArticleError(
+                f"{path} is {kind}, whatever its suffix.", hint="Give it the suffix of its format."
+            )
     for mark, encoding in (
         (b"\xef\xbb\xbf", "utf-8-sig"),
         (b"\xff\xfe\x00\x00", "utf-32"),

@@ -173,10 +173,15 @@ def show_index_report(report: IndexReport, *, index: Path, out: Console, err: Co
     """Print what was done to an index, then a line for each file that is not in it."""
     out.print(
         f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged, "
-        f"{report.removed} removed: {report.chunks} passages in {report.seconds:.1f} s ({index})"
+        f"{report.removed} removed: {report.chunks} passages in {report.seconds:.1f} s ({index})",
+        soft_wrap=True,
     )
     for failure in report.failed:
-        err.print(f"[red]Not indexed:[/red] {escape(failure.path)}: {escape(failure.error)}")
+        line = (
+            failure.error if failure.path in failure.error else f"{failure.path}: {failure.error}"
+        )
+        line = escape(" ".join(line.split()))  # a name may hold the end of a line
+        err.print(f"[red]Not indexed:[/red] {line}", soft_wrap=True)
 
 
 def show_update(report: IndexReport, *, out: Console) -> None:

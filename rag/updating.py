@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -86,10 +86,7 @@ def sync(
     named = [absolute(path) for path in paths]
     if not keep_missing:
         _check_paths(index, named)
-    with (
-        _disk_errors(index),
-        writing(index, waiting=lambda: progress(IndexProgress("waiting"))),
-    ):
+    with writing(index, waiting=lambda: progress(IndexProgress("waiting"))):
         update = _Update(settings, embedder, progress, rebuild=rebuild)
         try:
             update.refresh(named, keep_missing=keep_missing)
@@ -385,15 +382,3 @@ def _check_paths(index: Path, named: Sequence[Path]) -> None:
     for path in missing:
         if not any(_is_under(one, [path]) for one in known):
             raise UsageError(f"There is no file or folder {path}.", hint="Check the path.")
-
-
-@contextmanager
-def _disk_errors(index: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise IndexUnavailable(
-            f"The index in {index} cannot be written: {error.strerror or error}; "
-            "it stays as it was.",
-            hint="Free some space or check the folder's permissions, then run: rag index",
-        ) from error

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -95,7 +98,7 @@ def test_text_keeps_every_character_but_line_ends_and_marks_of_encoding(read) ->
         ("a.xlsx", b"\xd0\xcf\x11\xe0", "a.xlsx is protected by a password, or in an old Office"),
         ("a.xlsx", workbook(("Empty", [])), "a.xlsx holds no text"),
         ("a.docx", workbook(("S", [["a"]])), "a.docx is not a Word document"),
-        ("a.csv", workbook(("S", [["a"]])), "a.csv is a binary file"),
+        ("a.csv", workbook(("S", [["a"]])), "a.csv is a zip archive"),
         ("a.csv", ",,\n,,\n", "a.csv holds no text"),
         ("a.eml", "text", "a.eml is not an e-mail"),
         ("a.mhtml", "text", "a.mhtml is not a saved web page"),
@@ -156,6 +159,61 @@ def test_files_are_found_sorted_and_hidden_ones_passed_over(tmp_path: Path) -> N
     assert find_files(tmp_path / "g.png") == [tmp_path / "g.png"]
     with pytest.raises(UsageError, match="no file or folder"):
         find_files(tmp_path / "gone")
+
+
+def test_links_that_lead_nowhere_or_in_a_circle_are_told(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "sub").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    (root / "a.md").write_text(PROSE)
+    try:
+        (root / "linked.md").symlink_to("a.md")
+    except OSError:
+        pytest.skip("links may not be made here")
+    (root / "circle.md").symlink_to("circle.md")
+    (root / "gone.md").symlink_to("nothing.md")
+    (root / "no article").symlink_to("nothing")
+    (root / "sub" / "up").symlink_to("..")
+    (root / "beside").symlink_to("sub")
+    (root / "out").symlink_to(tmp_path / "elsewhere")
+    told: dict[str, str] = {}
+    files = find_files(root, passed_over=lambda path, why: told.update({path.name: why}))
+    assert [file.name for file in files] == ["a.md", "linked.md"]
+    assert sorted(told) == ["circle.md", "gone.md", "out", "up"]
+    assert told["out"].endswith(f"rag index {tmp_path / 'elsewhere'}")
+    (root / ".footnoteignore").write_text("circle.md\ngone.md\nout\nup\n")
+    told.clear()
+    assert find_files(root, passed_over=lambda path, why: told.update({path.name: why})) == files
+    assert told == {}
+
+
+def test_a_file_that_changes_while_it_is_read_says_so(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    with log.open("wb") as file:
+        file.truncate(60_000_000)
+    done = threading.Event()
+
+    def write() -> None:
+        for moment in itertools.count():
+            if done.is_set():
+                return
+            os.utime(log, ns=(moment, moment))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        with pytest.raises(ArticleError, match="changed while it was read"):
+            read_article(log, article_id="one")
+    finally:
+        done.set()
+        writer.join()
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.md", "a.html", "a.csv", "a.eml"])
+@pytest.mark.parametrize("data", [b"%PDF-1.4\n1 0 obj\n", b"PK\x03\x04 and what follows"])
+def test_what_is_no_text_is_not_taken_for_it(read, name: str, data: bytes) -> None:
+    with pytest.raises(ArticleError, match=r"whatever its suffix|is not an e-mail"):
+        read(name, data)
 
 
 def test_faqs_leave_with_the_headings_that_led_only_to_them(read) -> None:
