@@ -13,8 +13,9 @@ import json
 import re
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+import zlib
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 CHUNK_COLUMNS = "id, article_id, title, source, heading, start_offset, end_offset, text"
+READ_BYTES = 1 << 20
 ROWS_PER_QUERY = 500  # well under SQLite's limit of bound values
 
 # What a match in each indexed column counts. A title stands on every chunk of its article, so
@@ -242,6 +244,60 @@ def copy_database(source: Path, target: Path) -> None:
         closing(sqlite3.connect(target)) as new,
     ):
         old.backup(new)
+
+
+def readable_articles(path: Path) -> Iterator[tuple[Article, IndexedFile]]:
+    """The articles of a catalogue, however damaged, that are certain to be as they were written.
+
+    A damaged page ends a reading, so a second one comes from the other end.
+    """
+    for order in ("ASC", "DESC"):
+        with (
+            suppress(sqlite3.Error),
+            closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database,
+        ):
+            database.text_factory = lambda text: text.decode("utf-8", "replace")
+            rows = database.execute(
+                "SELECT id, title, source, text, sections, path, size, mtime_ns, content_hash"
+                f" FROM articles ORDER BY rowid {order}"
+            )
+            for name, title, source, text, sections, file, *rest in rows:
+                with suppress(ValueError, TypeError):
+                    article = Article(name, title, source, text, _sections_from_json(sections))
+                    known = IndexedFile(Path(file), name, *rest)
+                    if article.content_hash == known.content_hash:
+                        yield article, known
+
+
+def file_checksum(path: Path) -> int:
+    """CRC-32 of the bytes of a file."""
+    total = 0
+    with path.open("rb") as file:
+        while some := file.read(READ_BYTES):
+            total = zlib.crc32(some, total)
+    return total
+
+
+def database_checksum(path: Path, *, without: Collection[str] = ()) -> int:
+    """CRC-32 of every row of any SQLite file, but for these tables, however its pages lie.
+
+    Raises `IndexUnavailable` where the file is damaged, in an index or anywhere else.
+    """
+    total = 0
+    with (
+        mapped_errors(path),
+        # To be written, so that SQLite can undo what a killed process left half done.
+        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as database,
+    ):
+        [problem] = database.execute("PRAGMA integrity_check(1)").fetchone()
+        if problem != "ok":
+            raise sqlite3.DatabaseError(problem)
+        tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1")
+        for [table] in tables.fetchall():
+            if table not in without:
+                for row in database.execute(f'SELECT * FROM "{table}"'):
+                    total = zlib.crc32(repr(row).encode(), total)
+    return total
 
 
 def match_expression(query: str) -> str:

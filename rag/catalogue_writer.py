@@ -10,10 +10,11 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rag.catalogue import SCHEMA_VERSION, Catalogue, mapped_errors
+from rag.catalogue import SCHEMA_VERSION, Catalogue, mapped_errors, readable_articles
 from rag.errors import IndexUnavailable
 from rag.records import Article, Chunk, Section
 
@@ -192,6 +193,22 @@ class CatalogueWriter(Catalogue):
             ],
         )
         self.commit()
+
+    def take_articles(self, other: Path) -> None:
+        """Copies what can be trusted of another catalogue, damaged or not; without chunks.
+
+        Files that are here already stay, and an id that is in use is replaced by a makeshift one.
+        """
+        paths = {file.path for file in self.files()}
+        ids = {article.id for article in self.articles()}
+        for article, file in readable_articles(other):
+            if file.path in paths:
+                continue
+            if article.id in ids:
+                article = replace(article, id=f"\0{file.path}")  # as no file can be called
+            self.put_article(article, path=file.path, size=file.size, mtime_ns=file.mtime_ns)
+            paths.add(file.path)
+            ids.add(article.id)
 
     def take_embeddings(self, other: Path) -> None:
         """Copies the embeddings of another catalogue, finished or cut short."""

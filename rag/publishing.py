@@ -16,6 +16,7 @@ from rag.catalogue import Catalogue, VectorChanges
 from rag.catalogue_writer import CatalogueWriter
 from rag.errors import IndexUnavailable
 from rag.generations import (
+    POINTER,
     Lease,
     Place,
     Pointer,
@@ -23,16 +24,23 @@ from rag.generations import (
     is_leased,
     leftovers,
     new_place,
+    number_of,
     read_pointer,
     switch,
     writing,
+)
+from rag.seals import (
+    catalogue_is_whole,
+    open_catalogue,
+    read_seal,
+    vectors_are_whole,
+    write_seal,
 )
 from rag.vectors import (
     BATCH,
     VectorStore,
     copy_folder,
     delete_collection,
-    file_sizes,
     folder_holds,
 )
 
@@ -56,15 +64,16 @@ class Draft:
     def __init__(self, index: Path, pointer: Pointer | None) -> None:
         self._index = index
         self._pointer = pointer
-        self._number = pointer.number + 1 if pointer else 1
         self._is_published = False
         unfinished = leftovers(index, pointer)
+        earlier = [pointer.name] if pointer else [place.name for place in unfinished]
+        self._number = 1 + max(map(number_of, earlier), default=0)
         self.place = new_place(index, number=self._number)
         if pointer:
             shutil.copyfile(Place(index, pointer.name).catalogue, self.place.catalogue)
         self.catalogue = CatalogueWriter(self.place.catalogue)
         for place in unfinished:
-            if place.catalogue.is_file():
+            if place.catalogue.is_file() and (not read_seal(place) or catalogue_is_whole(place)):
                 self.catalogue.take_embeddings(place.catalogue)
         if self.catalogue.meta("index_id") is None:
             self.catalogue.set_meta("index_id", secrets.token_hex(8))
@@ -104,8 +113,8 @@ class Draft:
             number=self._number,
             name=self.place.name,
             previous=self._pointer.name if self._pointer else "",
-            vector_files={} if chroma_url else file_sizes(self.place.vectors),
         )
+        write_seal(self.place)
         switch(self._index, pointer)
         self._is_published = True
         stage("cleaning")
@@ -122,7 +131,7 @@ class Draft:
         if self._pointer is None:
             return None
         current = Place(self._index, self._pointer.name)
-        if not vector_files_are_whole(current, self._pointer):
+        if not vectors_are_whole(current):
             return None
         changes = self.catalogue.vector_changes_since(current.catalogue)
         changed = len(changes.removed) + len(changes.put)
@@ -183,9 +192,9 @@ def open_vectors(
     Raises `IndexUnavailable` when they do not.
     """
     place = Place(index, pointer.name)
-    if chroma_url is None and not vector_files_are_whole(place, pointer):
+    if chroma_url is None and not vectors_are_whole(place):
         raise IndexUnavailable(
-            f"Files are missing or cut short in {place.vectors}.", hint="Run: rag index"
+            f"The files in {place.vectors} are not as they were written.", hint="Run: rag doctor"
         )
     name = collection_name(index, catalogue, place)
     store = VectorStore(place.vectors, url=chroma_url, collection=name)
@@ -193,7 +202,7 @@ def open_vectors(
         if not store.holds(*catalogue.vectors(catalogue.chunk_ids()[:1])):
             raise IndexUnavailable(
                 f"The vectors in {chroma_url or place.vectors} do not answer.",
-                hint="Run: rag index",
+                hint="Run: rag doctor",
             )
     except IndexUnavailable:
         store.close()
@@ -213,17 +222,12 @@ def mend_vectors(index: Path, pointer: Pointer, *, chroma_url: str | None) -> No
             draft.publish(chroma_url=chroma_url, stage=lambda _: None, copy_vectors=False)
 
 
-def vector_files_are_whole(place: Place, pointer: Pointer) -> bool:
-    """Whether the files are as long as they were when the generation was finished."""
-    return place.vectors.is_dir() and file_sizes(place.vectors) == pointer.vector_files
-
-
 def vectors_look_whole(
     index: Path, pointer: Pointer, catalogue: Catalogue, *, chroma_url: str | None
 ) -> bool:
-    """Whether the vectors are there, seen from outside: in a folder by the sizes of the files."""
+    """Whether the vectors are there, seen from outside: in a folder by its seal."""
     if chroma_url is None:
-        return vector_files_are_whole(Place(index, pointer.name), pointer)
+        return vectors_are_whole(Place(index, pointer.name))
     try:
         open_vectors(index, pointer, catalogue, chroma_url=chroma_url).close()
     except IndexUnavailable:
@@ -282,6 +286,13 @@ class OpenGeneration:
         weakref.finalize(self, self.vectors.close)
 
 
+def no_index(index: Path) -> IndexUnavailable:
+    """The error for an index that is not there."""
+    if any(read_seal(place) for place in leftovers(index, None)):
+        return IndexUnavailable(f"{index / POINTER} is gone.", hint="Run: rag doctor")
+    return IndexUnavailable(f"There is no index in {index}.", hint="Make one: rag index PATH")
+
+
 def open_generation(index: Path, *, chroma_url: str | None) -> OpenGeneration:
     """Opens the generation that is read; vectors that cannot be read are made again first.
 
@@ -291,13 +302,11 @@ def open_generation(index: Path, *, chroma_url: str | None) -> OpenGeneration:
     while True:
         pointer = read_pointer(index)
         if pointer is None:
-            raise IndexUnavailable(
-                f"There is no index in {index}.", hint="Make one: rag index PATH"
-            )
+            raise no_index(index)
         opened: list[Lease | Catalogue] = []
         try:
             opened.append(lease := Lease(Place(index, pointer.name)))
-            opened.append(catalogue := Catalogue(Place(index, pointer.name).catalogue))
+            opened.append(catalogue := open_catalogue(Place(index, pointer.name)))
             vectors = open_vectors(index, pointer, catalogue, chroma_url=chroma_url)
             return OpenGeneration(pointer, catalogue, vectors, lease)
         except IndexUnavailable:

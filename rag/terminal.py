@@ -34,7 +34,7 @@ from rich.text import Text
 from rag.records import Answer, AnswerUpdate, Hit
 
 if TYPE_CHECKING:
-    from rag.updating import IndexProgress, IndexReport
+    from rag.reports import IndexProgress, IndexReport
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False)
@@ -171,6 +171,8 @@ def indexing(err: Console) -> Iterator[Callable[[IndexProgress], None]]:
 
 def show_index_report(report: IndexReport, *, index: Path, out: Console, err: Console) -> None:
     """Print what was done to an index, then a line for each file that is not in it."""
+    if report.backup:
+        err.print(f"The damaged catalogue is kept as {escape(str(report.backup))}")
     out.print(
         f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged, "
         f"{report.removed} removed: {report.chunks} passages in {report.seconds:.1f} s ({index})"

@@ -6,9 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 from rag.articles import read_article, without_faqs
 from rag.catalogue import Catalogue
@@ -17,44 +15,15 @@ from rag.chunking import split_article
 from rag.embedding import Embedder
 from rag.errors import ArticleError, IndexUnavailable, UsageError
 from rag.generations import Place, Pointer, read_pointer, writing
+from rag.mending import keep_damaged, restore_pointer, salvage
 from rag.publishing import Draft, clear_leftovers, remembered_roots, vectors_look_whole
 from rag.records import Article
+from rag.reports import IndexProgress, IndexReport
 from rag.roots import FailedFile, absolute, article_files, article_ids, shipped_corpus
+from rag.seals import open_catalogue
 from rag.settings import Settings
 
-Stage = Literal["waiting", "reading", "embedding", "storing", "checking", "switching", "cleaning"]
-
 EMBED_BATCH = 64  # chunks between two reports of progress, and the most that a kill can lose
-
-
-@dataclass(frozen=True, slots=True)
-class IndexProgress:
-    """One step of `sync`: `done` of `total` files or chunks; `seconds_left` while embedding."""
-
-    stage: Stage
-    done: int = 0
-    total: int = 0
-    seconds_left: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class IndexReport:
-    """What `sync` did to the articles it looked at, and how many chunks the index has now."""
-
-    added: int
-    changed: int
-    unchanged: int
-    removed: int
-    failed: tuple[FailedFile, ...]
-    chunks: int
-    seconds: float
-
-    def to_json(self) -> dict[str, Any]:
-        """The report as the JSON value that `rag index --json` prints."""
-        return asdict(self) | {
-            "failed": [asdict(file) for file in self.failed],
-            "seconds": round(self.seconds, 3),
-        }
 
 
 def sync(
@@ -126,20 +95,25 @@ class _Update:
         self._rebuild = rebuild
         self._draft: Draft | None = None
         self._is_broken = False
+        self._backup: Path | None = None
         self._pointer: Pointer | None = None
         self._current: Catalogue | None = None
         try:
+            restore_pointer(self._index)
             self._pointer = read_pointer(self._index)
             if self._pointer:
-                self._current = Catalogue(Place(self._index, self._pointer.name).catalogue)
+                self._current = open_catalogue(Place(self._index, self._pointer.name))
         except IndexUnavailable:
             if not rebuild:
                 raise
+            self._backup = keep_damaged(self._index)
             self._pointer = None
             self._is_broken = True
-        self._roots = set(remembered_roots(self._index, self._current))
-        files = self._current.files() if self._current else []
-        self._known = {file.path: file for file in files}
+            self._roots = set(salvage(self._index, self._next))
+        else:
+            self._roots = set(remembered_roots(self._index, self._current))
+        known = self._current or (self._draft.catalogue if self._draft else None)
+        self._known = {file.path: file for file in (known.files() if known else [])}
         self._present, self._fresh = set[Path](), set[Path]()
         self._added = self._changed = self._unchanged = self._removed = 0
         self._failed: list[FailedFile] = []
@@ -311,7 +285,7 @@ class _Update:
             self._split(self._next.article(new))
 
     def _split_again_if_settings_changed(self) -> None:
-        if not self._differs(*self._made_with):
+        if not (self._is_broken or self._differs(*self._made_with)):
             return
         for file in self._next.files():
             if file.path not in self._fresh:
@@ -363,6 +337,7 @@ class _Update:
             failed=tuple(self._failed),
             chunks=chunks,
             seconds=time.monotonic() - started,
+            backup=self._backup,
         )
 
 

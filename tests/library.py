@@ -16,7 +16,8 @@ from rag.generations import Place, read_pointer
 from rag.index import Index
 from rag.records import Article, Chunk
 from rag.settings import Settings
-from rag.updating import IndexReport, sync
+from rag.reports import IndexReport
+from rag.updating import sync
 from tests.fakes import WordEmbedder
 
 TOPICS = ["telescope", "embargo", "glacier", "violin", "harbour", "tariff", "comet", "orchid"]

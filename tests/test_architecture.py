@@ -25,8 +25,10 @@ embedding
 catalogue
 catalogue_writer
 generations vectors
+seals
 roots
 publishing
+mending reports
 index
 updating
 watching
