@@ -9,12 +9,12 @@ certain: an article counts by its content hash.
 from __future__ import annotations
 
 import shutil
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
-from rag.catalogue import Catalogue
+from rag.catalogue import Catalogue, readable_roots
 from rag.catalogue_writer import CatalogueWriter
-from rag.errors import IndexUnavailable
+from rag.errors import IndexOutdated, IndexUnavailable
 from rag.generations import (
     DAMAGED,
     GENERATIONS,
@@ -26,7 +26,7 @@ from rag.generations import (
     switch,
     writing,
 )
-from rag.publishing import collection_name, mend_vectors, no_index
+from rag.publishing import collection_name, mend_vectors, no_index, renew
 from rag.seals import catalogue_is_whole, open_catalogue, read_seal, vectors_are_whole
 from rag.vectors import VectorFaults, VectorStore, folder_faults
 
@@ -42,13 +42,20 @@ def mend(index: Path, *, chroma_url: str | None) -> list[str]:
         with writing(index, waiting=lambda: None):
             if restore_pointer(index):
                 mended.append("current.json was damaged or gone, and is written again")
-    pointer = read_pointer(index)
+    try:
+        pointer = read_pointer(index)
+    except IndexUnavailable as error:
+        raise IndexUnavailable(error.message, hint="Run: rag index --rebuild") from error
     if pointer is None:
         raise no_index(index)
-    fault = _vector_fault(index, pointer, chroma_url)
-    if fault:
+    try:
+        fault = _vector_fault(index, pointer, chroma_url)
+        done = f"the vectors {fault}, and are made again from the catalogue" if fault else ""
+    except IndexOutdated:
+        done = "an earlier version of Footnote made the index, and it is brought to this one"
+    if done:
         mend_vectors(index, pointer, chroma_url=chroma_url)
-        mended.append(f"the vectors {fault}, and are made again from the catalogue")
+        mended.append(done)
     return mended
 
 
@@ -64,6 +71,24 @@ def restore_pointer(index: Path) -> bool:
             switch(index, Pointer(number=number_of(place.name), name=place.name))
             return True
     return False
+
+
+def open_current(index: Path, *, chroma_url: str | None) -> tuple[Pointer, Catalogue] | None:
+    """The current generation for the holder of the write lock; None where there is no index.
+
+    A lost pointer is found again, and the index of an earlier version brought to this one.
+    """
+    restore_pointer(index)
+    pointer = read_pointer(index)
+    if pointer is None:
+        return None
+    try:
+        return pointer, open_catalogue(Place(index, pointer.name))
+    except IndexOutdated:
+        renew(index, pointer, chroma_url=chroma_url)
+    pointer = read_pointer(index)
+    assert pointer is not None
+    return pointer, open_catalogue(Place(index, pointer.name))
 
 
 def _pointer_is_broken(index: Path) -> bool:
@@ -129,8 +154,7 @@ def salvage(index: Path, catalogue: CatalogueWriter) -> list[Path]:
             continue
         is_whole = catalogue_is_whole(place)
         catalogue.take_articles(place.catalogue)
-        with suppress(IndexUnavailable), closing(Catalogue(place.catalogue)) as other:
-            (roots if is_whole else likely).update(other.roots())
+        (roots if is_whole else likely).update(readable_roots(place.catalogue))
         if is_whole and roots:
             break
     holding = {place for file in catalogue.files() for place in (file.path, *file.path.parents)}

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from rag.catalogue import Catalogue, VectorChanges
+from rag.catalogue import Catalogue, VectorChanges, readable_roots
 from rag.catalogue_writer import CatalogueWriter
-from rag.errors import IndexUnavailable
+from rag.errors import IndexOutdated, IndexUnavailable
 from rag.generations import (
     POINTER,
     Lease,
@@ -211,15 +211,19 @@ def open_vectors(
 
 
 def mend_vectors(index: Path, pointer: Pointer, *, chroma_url: str | None) -> None:
-    """Makes the vectors of the current generation again, as a new generation.
+    """Makes the vectors of the current generation again, as a new generation of this schema.
 
     Does nothing when another process was quicker.
     """
     with writing(index, waiting=lambda: None):
-        if read_pointer(index) != pointer:
-            return
-        with closing(Draft(index, pointer)) as draft:
-            draft.publish(chroma_url=chroma_url, stage=lambda _: None, copy_vectors=False)
+        if read_pointer(index) == pointer:
+            renew(index, pointer, chroma_url=chroma_url)
+
+
+def renew(index: Path, pointer: Pointer, *, chroma_url: str | None) -> None:
+    """`mend_vectors`, for the holder of the write lock."""
+    with closing(Draft(index, pointer)) as draft:
+        draft.publish(chroma_url=chroma_url, stage=lambda _: None, copy_vectors=False)
 
 
 def vectors_look_whole(
@@ -240,12 +244,8 @@ def remembered_roots(index: Path, current: Catalogue | None) -> list[Path]:
     if current is not None:
         return current.roots()
     for place in reversed(leftovers(index, None)):
-        try:
-            with closing(Catalogue(place.catalogue)) as catalogue:
-                if roots := catalogue.roots():
-                    return roots
-        except IndexUnavailable:
-            continue
+        if roots := readable_roots(place.catalogue):
+            return roots
     return []
 
 
@@ -309,12 +309,13 @@ def open_generation(index: Path, *, chroma_url: str | None) -> OpenGeneration:
             opened.append(catalogue := open_catalogue(Place(index, pointer.name)))
             vectors = open_vectors(index, pointer, catalogue, chroma_url=chroma_url)
             return OpenGeneration(pointer, catalogue, vectors, lease)
-        except IndexUnavailable:
+        except IndexUnavailable as error:
             for part in opened:
                 part.close()
             if read_pointer(index) != pointer:
                 continue  # a writer went past and cleared this generation away
-            if len(opened) < 2 or mended:
+            has_catalogue = len(opened) == 2 or isinstance(error, IndexOutdated)
+            if not has_catalogue or mended:
                 raise  # without a catalogue there is nothing to make vectors from
         mend_vectors(index, pointer, chroma_url=chroma_url)
         mended = True

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from rag.duplicates import Duplicate
 from rag.roots import FailedFile
 
 Stage = Literal["waiting", "reading", "embedding", "storing", "checking", "switching", "cleaning"]
@@ -25,6 +26,7 @@ class IndexProgress:
 class IndexReport:
     """What `sync` did to the articles it looked at, and how many chunks the index has now.
 
+    `duplicates` are the files of the index that add nothing to others, and are not indexed; and
     `backup` is where a damaged catalogue is kept that a rebuild has replaced.
     """
 
@@ -35,6 +37,7 @@ class IndexReport:
     failed: tuple[FailedFile, ...]
     chunks: int
     seconds: float
+    duplicates: tuple[Duplicate, ...] = ()
     backup: Path | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -42,5 +45,6 @@ class IndexReport:
         return asdict(self) | {
             "failed": [asdict(file) for file in self.failed],
             "seconds": round(self.seconds, 3),
+            "duplicates": [asdict(one) for one in self.duplicates],
             "backup": str(self.backup) if self.backup else None,
         }

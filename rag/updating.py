@@ -12,15 +12,20 @@ from rag.articles import read_article, without_faqs
 from rag.catalogue import Catalogue
 from rag.catalogue_writer import CatalogueWriter
 from rag.chunking import split_article
+from rag.duplicates import Duplicate, find_duplicates
 from rag.embedding import Embedder
 from rag.errors import ArticleError, IndexUnavailable, UsageError
 from rag.generations import Place, Pointer, read_pointer, writing
-from rag.mending import keep_damaged, restore_pointer, salvage
-from rag.publishing import Draft, clear_leftovers, remembered_roots, vectors_look_whole
+from rag.mending import keep_damaged, open_current, salvage
+from rag.publishing import (
+    Draft,
+    clear_leftovers,
+    remembered_roots,
+    vectors_look_whole,
+)
 from rag.records import Article
 from rag.reports import IndexProgress, IndexReport
 from rag.roots import FailedFile, absolute, article_files, article_ids, shipped_corpus
-from rag.seals import open_catalogue
 from rag.settings import Settings
 
 EMBED_BATCH = 64  # chunks between two reports of progress, and the most that a kill can lose
@@ -90,6 +95,7 @@ class _Update:
             "embedder": embedder.name,
             "chunk_tokens": str(settings.chunk_tokens),
             "leave_out_faqs": str(settings.leave_out_faqs),
+            "leave_out_duplicates": "True",  # as the first version did not
         }
         self._progress = progress
         self._rebuild = rebuild
@@ -99,15 +105,12 @@ class _Update:
         self._pointer: Pointer | None = None
         self._current: Catalogue | None = None
         try:
-            restore_pointer(self._index)
-            self._pointer = read_pointer(self._index)
-            if self._pointer:
-                self._current = open_catalogue(Place(self._index, self._pointer.name))
+            if current := open_current(self._index, chroma_url=self._chroma_url):
+                self._pointer, self._current = current
         except IndexUnavailable:
             if not rebuild:
                 raise
             self._backup = keep_damaged(self._index)
-            self._pointer = None
             self._is_broken = True
             self._roots = set(salvage(self._index, self._next))
         else:
@@ -157,25 +160,29 @@ class _Update:
         """Embeds what is new and has the next generation read, if there is one."""
         if self._current and self._pointer and self._is_up_to_date():
             clear_leftovers(self._index, self._pointer, chroma_url=self._chroma_url)
-            return self._report(self._current.chunk_count(), started)
+            found = self._current.duplicates()
+            return self._report(self._current.chunk_count(), started, duplicates=found)
         if self._pointer is None and not self._roots:
             return self._report(0, started)
         catalogue = self._next
         catalogue.set_roots(self._roots)
         for key, value in self._made_with.items():
             catalogue.set_meta(key, value)
+        same = find_duplicates(catalogue.sketches(), wording_of=catalogue.wording)
+        for article_id in catalogue.set_duplicates(same):
+            self._split(catalogue.article(article_id))
         if self._rebuild:
             catalogue.rebuild_words()
         catalogue.commit()
         self._embed(catalogue)
-        chunks = catalogue.chunk_count()
+        chunks, duplicates = catalogue.chunk_count(), catalogue.duplicates()
         assert self._draft is not None
         self._draft.publish(
             chroma_url=self._chroma_url,
             stage=lambda stage: self._progress(IndexProgress(stage, chunks, chunks)),
             copy_vectors=not self._rebuild,
         )
-        return self._report(chunks, started)
+        return self._report(chunks, started, duplicates=duplicates)
 
     def close(self) -> None:
         if self._current:
@@ -328,7 +335,9 @@ class _Update:
     def _fail(self, path: Path, error: str) -> None:
         self._failed.append(FailedFile.of(path, error))
 
-    def _report(self, chunks: int, started: float) -> IndexReport:
+    def _report(
+        self, chunks: int, started: float, *, duplicates: Sequence[Duplicate] = ()
+    ) -> IndexReport:
         return IndexReport(
             added=self._added,
             changed=self._changed,
@@ -337,6 +346,7 @@ class _Update:
             failed=tuple(self._failed),
             chunks=chunks,
             seconds=time.monotonic() - started,
+            duplicates=tuple(duplicates),
             backup=self._backup,
         )
 

@@ -20,7 +20,7 @@ questions page_pairs
 blocks formats tables web_pages transfers
 books messages ignoring
 articles hub wheels
-chunking downloads
+chunking downloads duplicates
 embedding
 catalogue
 catalogue_writer

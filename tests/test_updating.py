@@ -6,6 +6,7 @@ import random
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -209,6 +210,9 @@ def test_a_named_file_that_is_no_article_is_no_root(library: Library) -> None:
     assert read_pointer(library.settings.index_directory) is None
 
 
+ENDINGS = ["", "\n\nRead more.", "\n\nRead much more."]
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_steps_in_any_order_give_the_index_made_at_once(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
@@ -223,7 +227,11 @@ def test_steps_in_any_order_give_the_index_made_at_once(tmp_path: Path, seed: in
             root = chance.choice(roots)
             topic, count = chance.choice(TOPICS), chance.randint(1, 4)
             (root / name).parent.mkdir(exist_ok=True)
-            (root / name).write_text(prose(topic, paragraphs=count))
+            (root / name).write_text(prose(topic, paragraphs=count) + chance.choice(ENDINGS))
+        original = chance.choice(sorted(steps.articles.parent.rglob("*.[mt][dx]*")))
+        (chance.choice(roots) / f"copy {chance.randint(1, 3)}.md").write_text(
+            original.read_text() + chance.choice(ENDINGS)
+        )
         victims = sorted(file for root in roots for file in root.rglob("*") if file.is_file())
         if len(victims) > 3:
             chance.choice(victims).unlink()
@@ -233,7 +241,30 @@ def test_steps_in_any_order_give_the_index_made_at_once(tmp_path: Path, seed: in
     at_once.sync(*sorted(roots))
     assert steps.contents() == at_once.contents()
     assert steps.answers() == at_once.answers()
+    assert steps.sync().duplicates == at_once.sync().duplicates
     assert_whole(steps)
+
+
+def test_an_index_of_the_first_version_answers_as_before_and_loses_nothing(
+    tmp_path: Path,
+) -> None:
+    """The kept index was made of the files that are written here, when they lay in /articles."""
+    library = Library(tmp_path)
+    for topic in TOPICS[:2]:
+        text = prose(topic, paragraphs=2)
+        library.write(f"{topic}.md", f"---\nsource: https://example.org/{topic}\n---\n{text}")
+    library.sync(library.articles)
+    contents, answers = library.contents(), library.answers()
+    with zipfile.ZipFile(ROOT / "tests" / "data" / "index-1.zip") as kept:
+        kept.extractall(tmp_path / "kept")
+    library.settings = Settings(index=tmp_path / "kept", chunk_tokens=48)
+    assert library.answers() == answers
+    assert library.contents() == contents
+    report = library.sync()
+    assert library.embedder.embedded == []
+    assert [failure.path for failure in report.failed] == ["/articles"]
+    assert library.contents() == contents
+    assert library.answers() == answers
 
 
 def test_other_settings_split_and_embed_again(library: Library) -> None:
