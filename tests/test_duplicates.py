@@ -30,7 +30,7 @@ def duplicates(texts: dict[str, str]) -> dict[str, str]:
     [
         (REPORT, True),
         (REPORT.replace(" ", "\n"), True),
-        ("# " + REPORT.replace("machines", "**machines**"), True),
+        ("# " + REPORT.replace("13 machines", "13 **machines**"), True),
         (REPORT + FOOTER, True),
         ("At a glance.\n\n" + REPORT + FOOTER, True),
         (REPORT.replace("13 machines", "14 machines"), False),
