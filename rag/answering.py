@@ -213,6 +213,7 @@ def cite(findings: Sequence[Finding]) -> tuple[tuple[Sentence, ...], tuple[Citat
             start=item.start,
             end=item.end,
             quote=item.text,
+            also=item.chunk.also,
         )
         for number, item in enumerate(evidence, start=1)
     )

@@ -13,21 +13,24 @@ import json
 import re
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+import zlib
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rag.errors import IndexUnavailable
+from rag.duplicates import Duplicate
+from rag.errors import IndexOutdated, IndexUnavailable
 from rag.records import Article, Block, Chunk, Section
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 CHUNK_COLUMNS = "id, article_id, title, source, heading, start_offset, end_offset, text"
+READ_BYTES = 1 << 20
 ROWS_PER_QUERY = 500  # well under SQLite's limit of bound values
 
 # What a match in each indexed column counts. A title stands on every chunk of its article, so
@@ -50,12 +53,16 @@ STOP_WORDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ArticleSummary:
-    """One line of a list of articles; `chunks` is how many there are."""
+    """One line of a list of articles; `chunks` is how many there are.
+
+    `also` are the sources of its duplicates, which are not in the list.
+    """
 
     id: str
     title: str
     source: str
     chunks: int
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +108,16 @@ class Catalogue:
             )
 
     def _check_schema(self) -> None:
-        version = self._rows("PRAGMA user_version")[0][0]
+        version = self._schema_version()
         if version != SCHEMA_VERSION:
-            raise IndexUnavailable(
+            error = IndexOutdated if 0 < version < SCHEMA_VERSION else IndexUnavailable
+            raise error(
                 f"The index has schema {version}; this version of Footnote reads {SCHEMA_VERSION}.",
                 hint="Run: rag index --rebuild",
             )
+
+    def _schema_version(self) -> int:
+        return int(self._rows("PRAGMA user_version")[0][0])
 
     def close(self) -> None:
         with self._lock:
@@ -139,9 +150,32 @@ class Catalogue:
     def articles(self) -> list[ArticleSummary]:
         rows = self._rows(
             "SELECT id, title, source, (SELECT count(*) FROM chunks WHERE article_id = articles.id)"
-            " FROM articles ORDER BY id"
+            " FROM articles WHERE duplicate_of IS NULL ORDER BY id"
         )
-        return [ArticleSummary(*row) for row in rows]
+        also = self._also([row[0] for row in rows])
+        return [ArticleSummary(*row, also.get(row[0], ())) for row in rows]
+
+    def duplicates(self) -> list[Duplicate]:
+        """The files whose articles are not indexed, because other articles say it all."""
+        rows = self._rows(
+            "SELECT one.path, other.path FROM articles AS one"
+            " JOIN articles AS other ON other.id = one.duplicate_of ORDER BY one.path"
+        )
+        return [Duplicate(*row) for row in rows]
+
+    def _also(self, article_ids: Collection[str]) -> dict[str, tuple[str, ...]]:
+        """The sources of the duplicates of these articles."""
+        also: dict[str, tuple[str, ...]] = {}
+        for some in _batches(sorted(article_ids), ROWS_PER_QUERY):
+            marks = ",".join("?" * len(some))
+            rows = self._rows(
+                "SELECT DISTINCT duplicate_of, source FROM articles"
+                f" WHERE duplicate_of IN ({marks}) ORDER BY source",
+                some,
+            )
+            for name, source in rows:
+                also[name] = (*also.get(name, ()), source)
+        return also
 
     def article(self, article_id: str) -> Article:
         """The whole article. Raises `IndexUnavailable` when there is none of this id."""
@@ -160,7 +194,11 @@ class Catalogue:
             marks = ",".join("?" * len(some))
             rows = self._rows(f"SELECT {CHUNK_COLUMNS} FROM chunks WHERE id IN ({marks})", some)
             found.update((row[0], Chunk(*row)) for row in rows)
-        return [found[chunk_id] for chunk_id in ids if chunk_id in found]
+        also = self._also({chunk.article_id for chunk in found.values()})
+        return [
+            replace(chunk, also=also[chunk.article_id]) if chunk.article_id in also else chunk
+            for chunk in (found[chunk_id] for chunk_id in ids if chunk_id in found)
+        ]
 
     def neighbours(self, chunk_id: str) -> tuple[Chunk | None, Chunk | None]:
         """The chunks before and after this one in its article; None at either end."""
@@ -242,6 +280,70 @@ def copy_database(source: Path, target: Path) -> None:
         closing(sqlite3.connect(target)) as new,
     ):
         old.backup(new)
+
+
+def readable_articles(path: Path) -> Iterator[tuple[Article, IndexedFile]]:
+    """The articles of a catalogue, however damaged, that are certain to be as they were written.
+
+    A damaged page ends a reading, so a second one comes from the other end.
+    """
+    for order in ("ASC", "DESC"):
+        with (
+            suppress(sqlite3.Error),
+            closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database,
+        ):
+            database.text_factory = lambda text: text.decode("utf-8", "replace")
+            rows = database.execute(
+                "SELECT id, title, source, text, sections, path, size, mtime_ns, content_hash"
+                f" FROM articles ORDER BY rowid {order}"
+            )
+            for name, title, source, text, sections, file, *rest in rows:
+                with suppress(ValueError, TypeError):
+                    article = Article(name, title, source, text, _sections_from_json(sections))
+                    known = IndexedFile(Path(file), name, *rest)
+                    if article.content_hash == known.content_hash:
+                        yield article, known
+
+
+def readable_roots(path: Path) -> list[Path]:
+    """The roots that a catalogue names, of whatever schema and however damaged."""
+    with (
+        suppress(sqlite3.Error),
+        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database,
+    ):
+        return [Path(row[0]) for row in database.execute("SELECT path FROM roots ORDER BY path")]
+    return []
+
+
+def file_checksum(path: Path) -> int:
+    """CRC-32 of the bytes of a file."""
+    total = 0
+    with path.open("rb") as file:
+        while some := file.read(READ_BYTES):
+            total = zlib.crc32(some, total)
+    return total
+
+
+def database_checksum(path: Path, *, without: Collection[str] = ()) -> int:
+    """CRC-32 of every row of any SQLite file, but for these tables, however its pages lie.
+
+    Raises `IndexUnavailable` where the file is damaged, in an index or anywhere else.
+    """
+    total = 0
+    with (
+        mapped_errors(path),
+        # To be written, so that SQLite can undo what a killed process left half done.
+        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as database,
+    ):
+        [problem] = database.execute("PRAGMA integrity_check(1)").fetchone()
+        if problem != "ok":
+            raise sqlite3.DatabaseError(problem)
+        tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1")
+        for [table] in tables.fetchall():
+            if table not in without:
+                for row in database.execute(f'SELECT * FROM "{table}"'):
+                    total = zlib.crc32(repr(row).encode(), total)
+    return total
 
 
 def match_expression(query: str) -> str:

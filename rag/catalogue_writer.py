@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rag.catalogue import SCHEMA_VERSION, Catalogue, mapped_errors
+from rag.catalogue import SCHEMA_VERSION, Catalogue, mapped_errors, readable_articles
+from rag.duplicates import Sketch, sketch_of, split_hashes, wording
 from rag.errors import IndexUnavailable
 from rag.records import Article, Chunk, Section
 
@@ -33,8 +35,12 @@ CREATE TABLE articles (
     sections TEXT NOT NULL,
     content_hash TEXT NOT NULL,
     size INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL
+    mtime_ns INTEGER NOT NULL,
+    words INTEGER NOT NULL DEFAULT 0,
+    sketch BLOB NOT NULL DEFAULT x'',
+    duplicate_of TEXT
 );
+CREATE INDEX duplicates ON articles (duplicate_of) WHERE duplicate_of IS NOT NULL;
 CREATE TABLE chunks (
     key INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -65,6 +71,16 @@ CREATE TRIGGER words_delete AFTER DELETE ON chunks BEGIN
 END;
 """
 
+# What makes a catalogue of each earlier schema one of the next; the sketches are filled in after.
+MIGRATIONS = {
+    1: """
+ALTER TABLE articles ADD COLUMN words INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE articles ADD COLUMN sketch BLOB NOT NULL DEFAULT x'';
+ALTER TABLE articles ADD COLUMN duplicate_of TEXT;
+CREATE INDEX duplicates ON articles (duplicate_of) WHERE duplicate_of IS NOT NULL;
+"""
+}
+
 
 def embedding_key(embedder_name: str, text: str) -> bytes:
     """The key of an embedding: the same embedder and text always give the same one."""
@@ -80,7 +96,10 @@ class CatalogueWriter(Catalogue):
     """
 
     def __init__(self, path: Path) -> None:
-        """Opens a copy of a finished catalogue, or makes an empty one where there is no file."""
+        """Opens a copy of a finished catalogue, or makes an empty one where there is no file.
+
+        A copy of an earlier schema is brought to this one.
+        """
         is_new = not path.exists()
         self._start(path, f"{path.absolute().as_uri()}?mode=rwc")
         try:
@@ -92,11 +111,23 @@ class CatalogueWriter(Catalogue):
                     self._connection.executescript(
                         f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
                     )
+            self._migrate()
             self._check_schema()
             self._rows("BEGIN")
         except IndexUnavailable:
             self.close()
             raise
+
+    def _migrate(self) -> None:
+        while (version := self._schema_version()) in MIGRATIONS:
+            with mapped_errors(self.path):
+                self._connection.executescript(
+                    f"BEGIN; {MIGRATIONS[version]} PRAGMA user_version = {version + 1}; COMMIT;"
+                )
+            self._rows("BEGIN")
+            for (name,) in self._rows("SELECT id FROM articles WHERE words = 0"):
+                self._put_sketch(sketch_of(name, self.wording(name)))
+            self._rows("COMMIT")
 
     def commit(self) -> None:
         """What was written so far survives a kill."""
@@ -121,7 +152,8 @@ class CatalogueWriter(Catalogue):
         """Adds the article of a file, in place of what that file held before. Has no chunks yet."""
         self.remove_file(path)
         self._rows(
-            "INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO articles (id, path, title, source, text, sections, content_hash, size,"
+            " mtime_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 article.id,
                 str(path),
@@ -134,6 +166,41 @@ class CatalogueWriter(Catalogue):
                 mtime_ns,
             ),
         )
+        self._put_sketch(sketch_of(article.id, wording(article, path)))
+
+    def _put_sketch(self, sketch: Sketch) -> None:
+        self._rows(
+            "UPDATE articles SET words = ?, sketch = ? WHERE id = ?",
+            (sketch.words, b"".join(sketch.hashes), sketch.article_id),
+        )
+
+    def wording(self, article_id: str) -> str:
+        """What an article says, for the comparison with others."""
+        [(path,)] = self._rows("SELECT path FROM articles WHERE id = ?", (article_id,))
+        return wording(self.article(article_id), Path(path))
+
+    def sketches(self) -> list[Sketch]:
+        """The sketches of all articles."""
+        return [
+            Sketch(name, words, tuple(split_hashes(hashes)))
+            for name, words, hashes in self._rows(
+                "SELECT id, words, sketch FROM articles ORDER BY id"
+            )
+        ]
+
+    def set_duplicates(self, duplicates: Mapping[str, str]) -> list[str]:
+        """Has these articles stand behind those given, without chunks, and no others.
+
+        Returns the ids of those that did before and do not any more: they need chunks again.
+        """
+        were = self._rows("SELECT id FROM articles WHERE duplicate_of IS NOT NULL ORDER BY id")
+        self._rows("UPDATE articles SET duplicate_of = NULL WHERE duplicate_of IS NOT NULL")
+        self._write_all(
+            "UPDATE articles SET duplicate_of = ? WHERE id = ?",
+            [(other, name) for name, other in duplicates.items()],
+        )
+        self._write_all("DELETE FROM chunks WHERE article_id = ?", [(n,) for n in duplicates])
+        return [name for (name,) in were if name not in duplicates]
 
     def touch_file(self, path: Path, *, size: int, mtime_ns: int) -> None:
         """Notes that the file was written again with what it held before."""
@@ -192,6 +259,22 @@ class CatalogueWriter(Catalogue):
             ],
         )
         self.commit()
+
+    def take_articles(self, other: Path) -> None:
+        """Copies what can be trusted of another catalogue, damaged or not; without chunks.
+
+        Files that are here already stay, and an id that is in use is replaced by a makeshift one.
+        """
+        paths = {file.path for file in self.files()}
+        ids = {file.article_id for file in self.files()}
+        for article, file in readable_articles(other):
+            if file.path in paths:
+                continue
+            if article.id in ids:
+                article = replace(article, id=f"\0{file.path}")  # as no file can be called
+            self.put_article(article, path=file.path, size=file.size, mtime_ns=file.mtime_ns)
+            paths.add(file.path)
+            ids.add(article.id)
 
     def take_embeddings(self, other: Path) -> None:
         """Copies the embeddings of another catalogue, finished or cut short."""

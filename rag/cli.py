@@ -277,7 +277,10 @@ def _is_shipped_corpus(articles: list[ArticleSummary]) -> bool:
 def doctor(
     index: IndexOption = None, model: ModelOption = None, as_json: JsonOption = False
 ) -> None:
-    """Check the engine, the models, the index and offline readiness, and say how to mend each."""
+    """Check the engine, the models, the index and offline readiness, and say how to mend each.
+
+    A damaged index is mended at once where nothing can be lost by it.
+    """
     from rag.doctor import examine
 
     checks = []

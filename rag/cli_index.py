@@ -17,7 +17,7 @@ from rag.terminal import IndexOption, JsonOption, err, out, print_json
 
 if TYPE_CHECKING:
     from rag.embedding import Embedder
-    from rag.updating import IndexReport
+    from rag.reports import IndexReport
 
 
 def index_command(

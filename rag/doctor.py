@@ -1,4 +1,7 @@
-"""What works on this machine and what does not, each fault with the command that mends it."""
+"""What works on this machine and what does not, each fault with the command that mends it.
+
+What is damaged in an index is mended at once where nothing can be lost by it.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from urllib.parse import urlsplit
 
 from rag.engine import check_engine
 from rag.errors import FootnoteError
+from rag.mending import mend
 from rag.models import find
 from rag.pipeline import open_index, open_retriever
 from rag.settings import Settings
@@ -117,8 +121,11 @@ def _model(settings: Settings, name: str) -> Path:
 
 
 def _index(settings: Settings, *, searchable: bool) -> str:
+    mended = mend(settings.index_directory, chroma_url=settings.chroma_url)
     articles = open_index(settings).articles()
     detail = f"{len(articles)} articles in {settings.index_directory}"
+    if mended:
+        detail = f"{detail}; mended: {'; '.join(mended)}"
     if not searchable or not articles:
         return detail
     if not open_retriever(settings).hits(articles[0].title):

@@ -4,7 +4,8 @@
     ├── UsageError              exit 2: a wrong argument, setting or path
     ├── ArticleError            a file that cannot be read as an article
     ├── IndexUnavailable        no index, a broken one, or one made by other settings
-    │   └── IndexLocked         another process is writing it
+    │   ├── IndexLocked         another process is writing it
+    │   └── IndexOutdated       an earlier version made it; opening it brings it up to date
     ├── ModelError              a model that cannot be used
     │   ├── ModelMissing        its file is not here and no source answered
     │   └── ModelCorrupt        its bytes are not the published ones
@@ -48,6 +49,10 @@ class IndexUnavailable(FootnoteError):
 
 class IndexLocked(IndexUnavailable):
     """Another process is writing this index."""
+
+
+class IndexOutdated(IndexUnavailable):
+    """An earlier version made this index."""
 
 
 class ModelError(FootnoteError):

@@ -1,7 +1,9 @@
 """The generations of an index on disk, and the one pointer that says which is read.
 
     DIR/current.json                      which generation is read, and which came before it
-    DIR/generations/7-3f2a91c4/           catalogue.sqlite and, unless a server has it, chroma/
+    DIR/generations/7-3f2a91c4/           catalogue.sqlite and, unless a server has it, chroma/;
+                                          seal.json tells whether they are as they were written
+    DIR/damaged/7-3f2a91c4.sqlite         a damaged catalogue that a rebuild has replaced
     DIR/write.lock, DIR/writer.json       held by the one process that writes, and who that is
 
 A generation that the pointer names is never changed, and one that somebody reads is never
@@ -19,12 +21,13 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from rag.errors import IndexLocked, IndexUnavailable
+from rag.reading import one_line
 
 try:
     import fcntl
@@ -36,6 +39,7 @@ POINTER_FORMAT = 1
 GENERATIONS = "generations"
 CATALOGUE = "catalogue.sqlite"
 VECTORS = "chroma"
+DAMAGED = "damaged"
 LEASE = "lease"
 LOCK = "write.lock"
 WRITER = "writer.json"
@@ -48,14 +52,11 @@ class Pointer:
     """What current.json says.
 
     `name` is the generation that is read and `previous` the one before, "" for none.
-    `vector_files` are the sizes of the finished vector files, so that a reader sees without
-    opening them that one is cut short or gone.
     """
 
     number: int
     name: str
     previous: str = ""
-    vector_files: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +89,24 @@ def read_pointer(index: Path) -> Pointer | None:
                 f"{path} was written by another version of Footnote.",
                 hint="Run: rag index --rebuild",
             )
-        return Pointer(**content)
+        content.pop("vector_files", None)  # of the first version, which had no seals
+        pointer = Pointer(**content)
+        if pointer.number != number_of(pointer.name):
+            raise ValueError(f"number {pointer.number} of generation {pointer.name!r}")
+        return pointer
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise IndexUnavailable(
-            f"{path} cannot be read: {error}.", hint="Run: rag index --rebuild"
+            f"{path} cannot be read: {one_line(str(error))}.", hint="Run: rag doctor"
         ) from error
 
 
 def is_part_of_index(path: Path, index: Path) -> bool:
     """Whether a path is one that a writer of the index makes and deletes."""
     files = (POINTER, f"{POINTER}.new", LOCK, WRITER)
-    return path.is_relative_to(index / GENERATIONS) or path in {index / name for name in files}
+    folders = (index / GENERATIONS, index / DAMAGED)
+    return any(map(path.is_relative_to, folders)) or path in {index / name for name in files}
 
 
 def new_place(index: Path, *, number: int) -> Place:
@@ -143,12 +149,13 @@ def leftovers(index: Path, pointer: Pointer | None) -> list[Place]:
     others = [
         entry.name for entry in folder.iterdir() if entry.is_dir() and entry.name not in named
     ]
-    return [Place(index, name) for name in sorted(others, key=_number_of)]
+    return [Place(index, name) for name in sorted(others, key=lambda one: (number_of(one), one))]
 
 
-def _number_of(name: str) -> tuple[int, str]:
+def number_of(name: str) -> int:
+    """The number of a generation of this name; 0 for a name that none has."""
     number = name.partition("-")[0]
-    return int(number) if number.isascii() and number.isdigit() else 0, name
+    return int(number) if number.isascii() and number.isdigit() else 0
 
 
 class Lease:
@@ -166,8 +173,7 @@ class Lease:
                 self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
             raise IndexUnavailable(
-                f"{place.folder} cannot be opened: {error.strerror}.",
-                hint="Run: rag index --rebuild",
+                f"{place.folder} cannot be opened: {error.strerror}.", hint="Run: rag doctor"
             ) from error
         if fcntl is not None:
             fcntl.flock(self._descriptor, fcntl.LOCK_SH)

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from rag.catalogue import Catalogue, VectorChanges
+from rag.catalogue import Catalogue, VectorChanges, readable_roots
 from rag.catalogue_writer import CatalogueWriter
-from rag.errors import IndexUnavailable
+from rag.errors import IndexOutdated, IndexUnavailable
 from rag.generations import (
     LOCK_SECONDS,
+    POINTER,
     Lease,
     Place,
     Pointer,
@@ -25,9 +26,17 @@ from rag.generations import (
     is_leased,
     leftovers,
     new_place,
+    number_of,
     read_pointer,
     switch,
     writing,
+)
+from rag.seals import (
+    catalogue_is_whole,
+    open_catalogue,
+    read_seal,
+    vectors_are_whole,
+    write_seal,
 )
 from rag.vectors import (
     BATCH,
@@ -35,7 +44,6 @@ from rag.vectors import (
     VectorStore,
     copy_folder,
     delete_collection,
-    file_sizes,
     folder_holds,
 )
 
@@ -59,9 +67,10 @@ class Draft:
     def __init__(self, index: Path, pointer: Pointer | None) -> None:
         self._index = index
         self._pointer = pointer
-        self._number = pointer.number + 1 if pointer else 1
         self._is_published = False
         unfinished = leftovers(index, pointer)
+        earlier = [pointer.name] if pointer else [place.name for place in unfinished]
+        self._number = 1 + max(map(number_of, earlier), default=0)
         self.place = new_place(index, number=self._number)
         try:
             self.catalogue = self._begin(unfinished)
@@ -77,7 +86,9 @@ class Draft:
             catalogue = CatalogueWriter(self.place.catalogue)
             failing.callback(catalogue.close)
             for place in unfinished:
-                if place.catalogue.is_file():
+                if place.catalogue.is_file() and (
+                    not read_seal(place) or catalogue_is_whole(place)
+                ):
                     catalogue.take_embeddings(place.catalogue)
             if catalogue.meta("index_id") is None:
                 catalogue.set_meta("index_id", secrets.token_hex(8))
@@ -123,8 +134,8 @@ class Draft:
             number=self._number,
             name=self.place.name,
             previous=self._pointer.name if self._pointer else "",
-            vector_files={} if chroma_url else file_sizes(self.place.vectors),
         )
+        write_seal(self.place)
         switch(self._index, pointer)
         self._is_published = True
         stage("cleaning")
@@ -141,7 +152,7 @@ class Draft:
         if self._pointer is None:
             return None
         current = Place(self._index, self._pointer.name)
-        if not vector_files_are_whole(current, self._pointer):
+        if not vectors_are_whole(current):
             return None
         changes = self.catalogue.vector_changes_since(current.catalogue)
         changed = len(changes.removed) + len(changes.put)
@@ -202,9 +213,9 @@ def open_vectors(
     Raises `IndexUnavailable` when they do not.
     """
     place = Place(index, pointer.name)
-    if chroma_url is None and not vector_files_are_whole(place, pointer):
+    if chroma_url is None and not vectors_are_whole(place):
         raise IndexUnavailable(
-            f"Files are missing or cut short in {place.vectors}.", hint="Run: rag index"
+            f"The files in {place.vectors} are not as they were written.", hint="Run: rag doctor"
         )
     name = collection_name(index, catalogue, place)
     store = VectorStore(place.vectors, url=chroma_url, collection=name)
@@ -212,7 +223,7 @@ def open_vectors(
         if not store.holds(*catalogue.vectors(catalogue.chunk_ids()[:1])):
             raise IndexUnavailable(
                 f"The vectors in {chroma_url or place.vectors} do not answer.",
-                hint="Run: rag index",
+                hint="Run: rag doctor",
             )
     except IndexUnavailable:
         store.close()
@@ -221,30 +232,29 @@ def open_vectors(
 
 
 def mend_vectors(index: Path, pointer: Pointer, *, chroma_url: str | None) -> None:
-    """Makes the vectors of the current generation again, as a new generation.
+    """Makes the vectors of the current generation again, as a new generation of this schema.
 
     Does nothing when another process was quicker. Waits for none where a folder is concerned,
     which can be done without.
     """
     patience = LOCK_SECONDS if chroma_url else 0.0
     with writing(index, waiting=lambda: None, patience=patience):
-        if read_pointer(index) != pointer:
-            return
-        with closing(Draft(index, pointer)) as draft:
-            draft.publish(chroma_url=chroma_url, stage=lambda _: None, copy_vectors=False)
+        if read_pointer(index) == pointer:
+            renew(index, pointer, chroma_url=chroma_url)
 
 
-def vector_files_are_whole(place: Place, pointer: Pointer) -> bool:
-    """Whether the files are as long as they were when the generation was finished."""
-    return place.vectors.is_dir() and file_sizes(place.vectors) == pointer.vector_files
+def renew(index: Path, pointer: Pointer, *, chroma_url: str | None) -> None:
+    """`mend_vectors`, for the holder of the write lock."""
+    with closing(Draft(index, pointer)) as draft:
+        draft.publish(chroma_url=chroma_url, stage=lambda _: None, copy_vectors=False)
 
 
 def vectors_look_whole(
     index: Path, pointer: Pointer, catalogue: Catalogue, *, chroma_url: str | None
 ) -> bool:
-    """Whether the vectors are there, seen from outside: in a folder by the sizes of the files."""
+    """Whether the vectors are there, seen from outside: in a folder by its seal."""
     if chroma_url is None:
-        return vector_files_are_whole(Place(index, pointer.name), pointer)
+        return vectors_are_whole(Place(index, pointer.name))
     try:
         open_vectors(index, pointer, catalogue, chroma_url=chroma_url).close()
     except IndexUnavailable:
@@ -257,12 +267,8 @@ def remembered_roots(index: Path, current: Catalogue | None) -> list[Path]:
     if current is not None:
         return current.roots()
     for place in reversed(leftovers(index, None)):
-        try:
-            with closing(Catalogue(place.catalogue)) as catalogue:
-                if roots := catalogue.roots():
-                    return roots
-        except IndexUnavailable:
-            continue
+        if roots := readable_roots(place.catalogue):
+            return roots
     return []
 
 
@@ -303,6 +309,13 @@ class OpenGeneration:
         weakref.finalize(self, self.vectors.close)
 
 
+def no_index(index: Path) -> IndexUnavailable:
+    """The error for an index that is not there."""
+    if any(read_seal(place) for place in leftovers(index, None)):
+        return IndexUnavailable(f"{index / POINTER} is gone.", hint="Run: rag doctor")
+    return IndexUnavailable(f"There is no index in {index}.", hint="Make one: rag index PATH")
+
+
 def open_generation(index: Path, *, chroma_url: str | None) -> OpenGeneration:
     """Opens the generation that is read; vectors that cannot be read are made again first.
 
@@ -314,15 +327,20 @@ def open_generation(index: Path, *, chroma_url: str | None) -> OpenGeneration:
     while True:
         pointer = read_pointer(index)
         if pointer is None:
-            raise IndexUnavailable(
-                f"There is no index in {index}.", hint="Make one: rag index PATH"
-            )
+            raise no_index(index)
         with ExitStack() as unopened:
             try:
                 lease = Lease(Place(index, pointer.name))
                 unopened.callback(lease.close)
-                catalogue = Catalogue(Place(index, pointer.name).catalogue)
+                catalogue = open_catalogue(Place(index, pointer.name))
                 unopened.callback(catalogue.close)
+            except IndexOutdated:
+                if tried:
+                    raise
+                tried = True
+                unopened.close()
+                mend_vectors(index, pointer, chroma_url=chroma_url)
+                continue
             except IndexUnavailable:
                 if read_pointer(index) == pointer:
                     raise  # without a catalogue there is nothing to make vectors from

@@ -70,6 +70,7 @@ class Chunk:
 
     `title` and `source` are the article's. `heading` is the context that the passage needs to be
     understood by itself: the heading path and, for a table, its header row on a second line.
+    `also` are the sources of duplicates of the article, which are not indexed.
     """
 
     id: str
@@ -80,6 +81,7 @@ class Chunk:
     start: int
     end: int
     text: str
+    also: tuple[str, ...] = ()
 
     @property
     def embedded_text(self) -> str:
@@ -106,7 +108,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """The words in an article that back a sentence: article.text[start:end] == quote, always."""
+    """The words in an article that back a sentence: article.text[start:end] == quote, always.
+
+    `also` are the sources of the article's duplicates.
+    """
 
     number: int
     article_id: str
@@ -115,6 +120,7 @@ class Citation:
     start: int
     end: int
     quote: str
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +201,7 @@ class Answer:
                     "start": c.start,
                     "end": c.end,
                     "quote": c.quote,
+                    **({"also": list(c.also)} if c.also else {}),
                 }
                 for c in self.citations
             ],
@@ -230,4 +237,5 @@ def hit_to_json(hit: Hit) -> dict[str, Any]:
         "start": hit.chunk.start,
         "end": hit.chunk.end,
         "text": hit.chunk.text,
+        **({"also": list(hit.chunk.also)} if hit.chunk.also else {}),
     }

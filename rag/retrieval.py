@@ -205,6 +205,7 @@ def documents_to_hits(documents: Iterable[Document]) -> tuple[Hit, ...]:
             start=start,
             end=end,
             text=document.page_content,
+            also=tuple(map(str, metadata.get("also", ()))),
         )
         hits.append(Hit(chunk=chunk, score=float(metadata.get("score", 1.0 / rank)), rank=rank))
     return tuple(hits)

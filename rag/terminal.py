@@ -34,7 +34,7 @@ from rich.text import Text
 from rag.records import Answer, AnswerUpdate, Hit
 
 if TYPE_CHECKING:
-    from rag.updating import IndexProgress, IndexReport
+    from rag.reports import IndexProgress, IndexReport
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False)
@@ -50,6 +50,8 @@ STAGES = {
     "writing": "Writing (unchecked)",
     "checking": "Checking every sentence",
 }
+
+SHOWN_DUPLICATES = 10
 
 INDEX_STAGES = {
     "waiting": "Waiting for another rag index",
@@ -103,6 +105,7 @@ def show_answer(answer: Answer, *, out: Console) -> None:
             f"[dim]{escape(citation.article_id)}, characters {citation.start}-{citation.end}[/dim]"
         )
         out.print(Text(f"    “{' '.join(citation.quote.split())}”"))
+        show_also(citation.also, out=out)
     timings = answer.timings
     out.print(
         f"[dim]{timings.total_ms / 1000:.1f} s, first word after "
@@ -132,6 +135,13 @@ def show_hits(hits: Sequence[Hit], *, out: Console) -> None:
         if chunk.heading:
             out.print(Text(f"   {chunk.heading}", style="dim"))
         out.print(Text(f"   {' '.join(chunk.text.split())}"))
+        show_also(chunk.also, out=out)
+
+
+def show_also(sources: Sequence[str], *, out: Console) -> None:
+    """Print where else an article was found, if it was."""
+    if sources:
+        out.print(Text(f"    The same in {', '.join(sources)}", style="dim"))
 
 
 @contextmanager
@@ -171,6 +181,12 @@ def indexing(err: Console) -> Iterator[Callable[[IndexProgress], None]]:
 
 def show_index_report(report: IndexReport, *, index: Path, out: Console, err: Console) -> None:
     """Print what was done to an index, then a line for each file that is not in it."""
+    for one in report.duplicates[:SHOWN_DUPLICATES]:
+        out.print(f"[dim]Indexed once:[/dim] {escape(one.path)} says the same as {escape(one.of)}")
+    if (more := len(report.duplicates) - SHOWN_DUPLICATES) > 0:
+        out.print(f"[dim]Indexed once:[/dim] {more} more duplicates; --json lists them all")
+    if report.backup:
+        err.print(f"The damaged catalogue is kept as {escape(str(report.backup))}")
     out.print(
         f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged, "
         f"{report.removed} removed: {report.chunks} passages in {report.seconds:.1f} s ({index})",

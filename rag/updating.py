@@ -6,55 +6,29 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 from rag.articles import read_article, without_faqs
 from rag.catalogue import Catalogue
 from rag.catalogue_writer import CatalogueWriter
 from rag.chunking import split_article
+from rag.duplicates import Duplicate, find_duplicates
 from rag.embedding import Embedder
 from rag.errors import ArticleError, IndexUnavailable, UsageError
 from rag.generations import Place, Pointer, read_pointer, writing
-from rag.publishing import Draft, clear_leftovers, remembered_roots, vectors_look_whole
+from rag.mending import keep_damaged, open_current, salvage
+from rag.publishing import (
+    Draft,
+    clear_leftovers,
+    remembered_roots,
+    vectors_look_whole,
+)
 from rag.records import Article
+from rag.reports import IndexProgress, IndexReport
 from rag.roots import FailedFile, absolute, article_files, article_ids, shipped_corpus
 from rag.settings import Settings
 
-Stage = Literal["waiting", "reading", "embedding", "storing", "checking", "switching", "cleaning"]
-
 EMBED_BATCH = 64  # chunks between two reports of progress, and the most that a kill can lose
-
-
-@dataclass(frozen=True, slots=True)
-class IndexProgress:
-    """One step of `sync`: `done` of `total` files or chunks; `seconds_left` while embedding."""
-
-    stage: Stage
-    done: int = 0
-    total: int = 0
-    seconds_left: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class IndexReport:
-    """What `sync` did to the articles it looked at, and how many chunks the index has now."""
-
-    added: int
-    changed: int
-    unchanged: int
-    removed: int
-    failed: tuple[FailedFile, ...]
-    chunks: int
-    seconds: float
-
-    def to_json(self) -> dict[str, Any]:
-        """The report as the JSON value that `rag index --json` prints."""
-        return asdict(self) | {
-            "failed": [asdict(file) for file in self.failed],
-            "seconds": round(self.seconds, 3),
-        }
 
 
 def sync(
@@ -118,25 +92,28 @@ class _Update:
             "embedder": embedder.name,
             "chunk_tokens": str(settings.chunk_tokens),
             "leave_out_faqs": str(settings.leave_out_faqs),
+            "leave_out_duplicates": "True",  # as the first version did not
         }
         self._progress = progress
         self._rebuild = rebuild
         self._draft: Draft | None = None
         self._is_broken = False
+        self._backup: Path | None = None
         self._pointer: Pointer | None = None
         self._current: Catalogue | None = None
         try:
-            self._pointer = read_pointer(self._index)
-            if self._pointer:
-                self._current = Catalogue(Place(self._index, self._pointer.name).catalogue)
+            if current := open_current(self._index, chroma_url=self._chroma_url):
+                self._pointer, self._current = current
         except IndexUnavailable:
             if not rebuild:
                 raise
-            self._pointer = None
+            self._backup = keep_damaged(self._index)
             self._is_broken = True
-        self._roots = set(remembered_roots(self._index, self._current))
-        files = self._current.files() if self._current else []
-        self._known = {file.path: file for file in files}
+            self._roots = set(salvage(self._index, self._next))
+        else:
+            self._roots = set(remembered_roots(self._index, self._current))
+        known = self._current or (self._draft.catalogue if self._draft else None)
+        self._known = {file.path: file for file in (known.files() if known else [])}
         self._present, self._fresh = set[Path](), set[Path]()
         self._added = self._changed = self._unchanged = self._removed = 0
         self._failed: list[FailedFile] = []
@@ -180,25 +157,29 @@ class _Update:
         """Embeds what is new and has the next generation read, if there is one."""
         if self._current and self._pointer and self._is_up_to_date():
             clear_leftovers(self._index, self._pointer, chroma_url=self._chroma_url)
-            return self._report(self._current.chunk_count(), started)
+            found = self._current.duplicates()
+            return self._report(self._current.chunk_count(), started, duplicates=found)
         if self._pointer is None and not self._roots:
             return self._report(0, started)
         catalogue = self._next
         catalogue.set_roots(self._roots)
         for key, value in self._made_with.items():
             catalogue.set_meta(key, value)
+        same = find_duplicates(catalogue.sketches(), wording_of=catalogue.wording)
+        for article_id in catalogue.set_duplicates(same):
+            self._split(catalogue.article(article_id))
         if self._rebuild:
             catalogue.rebuild_words()
         catalogue.commit()
         self._embed(catalogue)
-        chunks = catalogue.chunk_count()
+        chunks, duplicates = catalogue.chunk_count(), catalogue.duplicates()
         assert self._draft is not None
         self._draft.publish(
             chroma_url=self._chroma_url,
             stage=lambda stage: self._progress(IndexProgress(stage, chunks, chunks)),
             copy_vectors=not self._rebuild,
         )
-        return self._report(chunks, started)
+        return self._report(chunks, started, duplicates=duplicates)
 
     def close(self) -> None:
         if self._current:
@@ -308,7 +289,7 @@ class _Update:
             self._split(self._next.article(new))
 
     def _split_again_if_settings_changed(self) -> None:
-        if not self._differs(*self._made_with):
+        if not (self._is_broken or self._differs(*self._made_with)):
             return
         for file in self._next.files():
             if file.path not in self._fresh:
@@ -351,7 +332,9 @@ class _Update:
     def _fail(self, path: Path, error: str) -> None:
         self._failed.append(FailedFile.of(path, error))
 
-    def _report(self, chunks: int, started: float) -> IndexReport:
+    def _report(
+        self, chunks: int, started: float, *, duplicates: Sequence[Duplicate] = ()
+    ) -> IndexReport:
         return IndexReport(
             added=self._added,
             changed=self._changed,
@@ -360,6 +343,8 @@ class _Update:
             failed=tuple(self._failed),
             chunks=chunks,
             seconds=time.monotonic() - started,
+            duplicates=tuple(duplicates),
+            backup=self._backup,
         )
 
 

@@ -18,11 +18,12 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from rag.catalogue import copy_database
+from rag.catalogue import copy_database, database_checksum, file_checksum
 from rag.errors import DependencyError, IndexUnavailable, UsageError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 COLLECTION = "chunks"  # the name in a folder, where there is only one
 BATCH = 5_000  # Chroma takes 5,461 at most
 DATABASE = "chroma.sqlite3"
+TOUCHED_TABLES = frozenset({"acquire_write"})  # each opening leaves a row there
 GRAPH = {
     "space": "cosine",
     # Wide enough that a search is exact in practice at a laptop's sizes.
@@ -43,10 +45,19 @@ GRAPH = {
 }
 SAME_VECTOR = 1e-3  # a cosine distance that rounding explains
 CHECK_SECONDS = 600
+MOST_SEARCHED = 2_000  # vectors that one look for faults searches for, evenly spread
 
 # Chroma keeps one engine per folder in a dictionary that it changes without a lock. Re-entrant,
 # because the garbage collector may close a store while this thread opens another.
 _clients = threading.RLock()
+
+
+@dataclass(frozen=True, slots=True)
+class VectorFaults:
+    """How many vectors a store lacks, or does not find, and how many it should not have."""
+
+    missing: int = 0
+    extra: int = 0
 
 
 class VectorStore:
@@ -111,6 +122,18 @@ class VectorStore:
                 return False
         return True
 
+    def faults(self, ids: Sequence[str], vectors: NDArray[np.float32]) -> VectorFaults:
+        """What is missing and what is too many in a store that should hold exactly these."""
+        there = set(self._ids())
+        step = 1 + len(ids) // MOST_SEARCHED
+        searched = zip(ids[::step], vectors[::step], strict=True)
+        lost = {name for name, vector in searched if not self.holds([name], vector[None])}
+        return VectorFaults(len(lost | (set(ids) - there)), len(there - set(ids)))
+
+    def _ids(self) -> list[str]:
+        with _mapped(self._place):
+            return list(self._collection.get(include=[])["ids"])
+
     def close(self) -> None:
         if self._client is not None:
             with _clients:
@@ -151,44 +174,63 @@ def copy_folder(source: Path, target: Path) -> None:
     copy_database(source / DATABASE, target / DATABASE)
 
 
-def file_sizes(folder: Path) -> dict[str, int]:
-    """The size in bytes of each file of the vector graph, by its path in the folder.
+def checksums(folder: Path) -> dict[str, int]:
+    """A checksum of each file of a store, by its path in the folder; opening it changes none.
 
-    The database is left out: opening it may change its size.
+    Raises `IndexUnavailable` where there is no store, or its database is damaged.
     """
-    return {
-        file.relative_to(folder).as_posix(): file.stat().st_size
+    graph = [
+        file
         for file in sorted(folder.rglob("*"))
         if file.is_file() and not file.name.startswith(DATABASE)
+    ]
+    return {
+        DATABASE: database_checksum(folder / DATABASE, without=TOUCHED_TABLES),
+        **{file.relative_to(folder).as_posix(): file_checksum(file) for file in graph},
     }
 
 
 def folder_holds(folder: Path, ids: Sequence[str], vectors: NDArray[np.float32]) -> bool:
-    """`VectorStore.holds` for a folder, asked in a child process.
+    """`VectorStore.holds` for a folder, asked in a child process."""
+    return _ask_child("holds", folder, ids, vectors) is True
 
-    A damaged store may kill or hang the process that opens it; that counts as no.
+
+def folder_faults(
+    folder: Path, ids: Sequence[str], vectors: NDArray[np.float32]
+) -> VectorFaults | None:
+    """`VectorStore.faults` for a folder, asked in a child process; None for no answer at all."""
+    found = _ask_child("faults", folder, ids, vectors)
+    return VectorFaults(**found) if isinstance(found, dict) else None
+
+
+def _ask_child(
+    question: str, folder: Path, ids: Sequence[str], vectors: NDArray[np.float32]
+) -> object:
+    """Asks a store in a child process, since a damaged one may kill or hang who opens it.
+
+    None where that happens.
     """
     import numpy as np
 
-    header = json.dumps({"folder": str(folder), "ids": list(ids)})
+    header = json.dumps({"question": question, "folder": str(folder), "ids": list(ids)})
     package_parent = str(Path(__file__).resolve().parent.parent)
     paths = [package_parent, *filter(None, [os.environ.get("PYTHONPATH")])]
     try:
         child = subprocess.run(
-            [sys.executable, "-c", "from rag.vectors import answer_folder_holds as main; main()"],
+            [sys.executable, "-c", "from rag.vectors import answer_parent; answer_parent()"],
             input=header.encode() + b"\n" + np.ascontiguousarray(vectors, dtype="<f4").tobytes(),
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
             capture_output=True,
             timeout=CHECK_SECONDS,
             check=False,
         )
-    except subprocess.TimeoutExpired:
-        return False
-    return child.returncode == 0 and child.stdout.strip().endswith(b"yes")
+        return json.loads(child.stdout.splitlines()[-1]) if child.returncode == 0 else None
+    except (subprocess.TimeoutExpired, IndexError, ValueError):
+        return None
 
 
-def answer_folder_holds() -> None:
-    """The child's side of `folder_holds`: reads the question from stdin, prints yes or no."""
+def answer_parent() -> None:
+    """The child's side: reads a question from stdin, and prints the answer as a line of JSON."""
     import numpy as np
 
     question = json.loads(sys.stdin.buffer.readline())
@@ -196,7 +238,10 @@ def answer_folder_holds() -> None:
     ids = question["ids"]
     rows = vectors.reshape(len(ids), -1) if ids else vectors.reshape(0, 0)
     with closing(VectorStore(Path(question["folder"]))) as store:
-        print("yes" if store.holds(ids, rows) else "no")
+        if question["question"] == "holds":
+            print(json.dumps(store.holds(ids, rows)))
+        else:
+            print(json.dumps(asdict(store.faults(ids, rows))))
 
 
 def delete_collection(url: str, *, collection: str) -> None:
@@ -271,7 +316,7 @@ def _mapped(place: str) -> Iterator[None]:
         hint = (
             "Check RAG_CHROMA_URL and that the server runs."
             if place.startswith("http")
-            else "Run: rag index"
+            else "Run: rag doctor"
         )
         raise IndexUnavailable(
             f"The vectors in {place} cannot be used: {reason}.", hint=hint

@@ -20,8 +20,8 @@ from rag.articles import is_hidden
 from rag.errors import FootnoteError
 from rag.generations import is_part_of_index
 from rag.ignoring import IGNORE_FILE
+from rag.reports import IndexReport
 from rag.roots import absolute, article_files
-from rag.updating import IndexReport
 
 QUIET_SECONDS = 1.0  # a burst of saves is over when nothing has changed for so long
 LONGEST_BURST_SECONDS = 10.0  # and does not keep what came first waiting for longer

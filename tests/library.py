@@ -15,8 +15,9 @@ from rag.catalogue import Catalogue
 from rag.generations import Place, read_pointer
 from rag.index import Index
 from rag.records import Article, Chunk
+from rag.reports import IndexReport
 from rag.settings import Settings
-from rag.updating import IndexReport, sync
+from rag.updating import sync
 from tests.fakes import WordEmbedder
 
 TOPICS = ["telescope", "embargo", "glacier", "violin", "harbour", "tariff", "comet", "orchid"]

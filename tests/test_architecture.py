@@ -20,13 +20,15 @@ questions page_pairs
 blocks formats tables web_pages transfers
 books messages ignoring
 articles hub wheels
-chunking downloads embedding_graph
+chunking downloads embedding_graph duplicates
 embedding
 catalogue
 catalogue_writer
 generations vectors
+seals
 roots
 publishing
+mending reports
 index
 updating
 watching

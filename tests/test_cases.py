@@ -174,7 +174,8 @@ def test_the_written_questions_are_many_and_their_references_state_their_facts()
 def test_each_turn_of_a_conversation_follows_the_one_before_it() -> None:
     dialogues = dialogue_cases()
     cases = [case for dialogue in dialogues for case in dialogue]
-    assert len({case.id for case in [*cases, *written_cases()]}) == len(cases) + len(written_cases())
+    together = [*cases, *written_cases()]
+    assert len({case.id for case in together}) == len(together)
     for first, *others in dialogues:
         assert first.follows is None and others
         assert [case.follows for case in others] == [c.id for c in [first, *others][:-1]]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 
 from rag.catalogue import Catalogue, match_expression
 from rag.catalogue_writer import CatalogueWriter
-from rag.errors import IndexUnavailable
+from rag.duplicates import sketch_of
+from rag.errors import IndexOutdated, IndexUnavailable
 from rag.records import Article, Block, Chunk, Section
+from tests.conftest import ROOT
 
 TEXTS = {
     "clips.md": ["One clip costs $5 with GPT-4.", "Fine-tuning a model is slow.", "Café, naïve."],
@@ -214,6 +217,27 @@ def test_a_catalogue_that_holds_nothing_gives_nothing_and_cannot_be_read(
     for path in (broken, tmp_path / "not there.sqlite"):
         with pytest.raises(IndexUnavailable):
             Catalogue(path)
+
+
+def test_an_earlier_schema_is_outdated_until_it_is_written(tmp_path: Path) -> None:
+    with zipfile.ZipFile(ROOT / "tests" / "data" / "index-1.zip") as kept:
+        kept.extractall(tmp_path)
+    [path] = tmp_path.rglob("catalogue.sqlite")
+    with pytest.raises(IndexOutdated, match="schema 1"):
+        Catalogue(path)
+    CatalogueWriter(path).finish()
+    Catalogue(path).close()
+    migrated = CatalogueWriter(path)
+    assert migrated.sketches() == [
+        sketch_of(name, migrated.wording(name)) for name in ("embargo.md", "telescope.md")
+    ]
+    fresh = CatalogueWriter(tmp_path / "fresh.sqlite")
+    for writer in (migrated, fresh):
+        put(writer, "a.md", ["One.", "Two."])
+    assert migrated.article("a.md") == fresh.article("a.md")
+    assert migrated.sketches()[0] == fresh.sketches()[0]
+    migrated.close()
+    fresh.close()
 
 
 def test_another_schema_is_refused_with_what_to_do(tmp_path: Path) -> None:

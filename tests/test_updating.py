@@ -6,6 +6,7 @@ import random
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,8 +16,8 @@ import pytest
 from rag.errors import IndexLocked, IndexUnavailable, UsageError
 from rag.generations import Place, read_pointer
 from rag.index import Index
+from rag.reports import IndexProgress
 from rag.settings import Settings
-from rag.updating import IndexProgress
 from tests.conftest import ROOT
 from tests.library import TOPICS, CountingEmbedder, Library, assert_whole, prose
 from tests.test_vectors import run_chroma_server
@@ -42,7 +43,7 @@ def test_indexing_twice_changes_and_embeds_nothing(tmp_path: Path) -> None:
 def test_the_report_is_the_contract(library: Library) -> None:
     library.write("empty.md", "")
     value = library.sync().to_json()
-    assert list(value) == [
+    assert list(value)[:7] == [
         *("added", "changed", "unchanged", "removed", "failed", "chunks", "seconds")
     ]
     assert [list(failure) for failure in value["failed"]] == [["path", "error"]]
@@ -209,6 +210,9 @@ def test_a_named_file_that_is_no_article_is_no_root(library: Library) -> None:
     assert read_pointer(library.settings.index_directory) is None
 
 
+ENDINGS = ["", "\n\nRead more.", "\n\nRead much more."]
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_steps_in_any_order_give_the_index_made_at_once(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
@@ -223,7 +227,11 @@ def test_steps_in_any_order_give_the_index_made_at_once(tmp_path: Path, seed: in
             root = chance.choice(roots)
             topic, count = chance.choice(TOPICS), chance.randint(1, 4)
             (root / name).parent.mkdir(exist_ok=True)
-            (root / name).write_text(prose(topic, paragraphs=count))
+            (root / name).write_text(prose(topic, paragraphs=count) + chance.choice(ENDINGS))
+        original = chance.choice(sorted(steps.articles.parent.rglob("*.[mt][dx]*")))
+        (chance.choice(roots) / f"copy {chance.randint(1, 3)}.md").write_text(
+            original.read_text() + chance.choice(ENDINGS)
+        )
         victims = sorted(file for root in roots for file in root.rglob("*") if file.is_file())
         if len(victims) > 3:
             chance.choice(victims).unlink()
@@ -233,7 +241,30 @@ def test_steps_in_any_order_give_the_index_made_at_once(tmp_path: Path, seed: in
     at_once.sync(*sorted(roots))
     assert steps.contents() == at_once.contents()
     assert steps.answers() == at_once.answers()
+    assert steps.sync().duplicates == at_once.sync().duplicates
     assert_whole(steps)
+
+
+def test_an_index_of_the_first_version_answers_as_before_and_loses_nothing(
+    tmp_path: Path,
+) -> None:
+    """The kept index was made of the files that are written here, when they lay in /articles."""
+    library = Library(tmp_path)
+    for topic in TOPICS[:2]:
+        text = prose(topic, paragraphs=2)
+        library.write(f"{topic}.md", f"---\nsource: https://example.org/{topic}\n---\n{text}")
+    library.sync(library.articles)
+    contents, answers = library.contents(), library.answers()
+    with zipfile.ZipFile(ROOT / "tests" / "data" / "index-1.zip") as kept:
+        kept.extractall(tmp_path / "kept")
+    library.settings = Settings(index=tmp_path / "kept", chunk_tokens=48)
+    assert library.answers() == answers
+    assert library.contents() == contents
+    report = library.sync()
+    assert library.embedder.embedded == []
+    assert [failure.path for failure in report.failed] == ["/articles"]
+    assert library.contents() == contents
+    assert library.answers() == answers
 
 
 def test_other_settings_split_and_embed_again(library: Library) -> None:
@@ -291,19 +322,17 @@ def test_a_rebuild_mends_an_index_that_cannot_be_read(library: Library) -> None:
     before = library.contents()
     index = library.settings.index_directory
 
-    def spoil_and_rebuild(path: Path) -> None:
-        path.write_bytes(b"garbage" * 1000)
-        for attempt in (library.open, library.sync):
-            with pytest.raises(IndexUnavailable, match="rag index --rebuild"):
-                attempt()
-        assert library.counts(rebuild=True) == (4, 0, 0, 0, 0)
-        assert library.contents() == before
-        assert_whole(library)
-
     pointer = read_pointer(index)
     assert pointer is not None
-    spoil_and_rebuild(Place(index, pointer.name).catalogue)
-    spoil_and_rebuild(index / "current.json")
+    Place(index, pointer.name).catalogue.write_bytes(b"garbage" * 1000)
+    for attempt in (library.open, library.sync):
+        with pytest.raises(IndexUnavailable, match="rag index --rebuild"):
+            attempt()
+    report = library.sync(rebuild=True)
+    assert (report.added, report.unchanged) == (1, 3)  # the generation before had three
+    assert report.backup and report.backup.read_bytes() == b"garbage" * 1000
+    assert library.contents() == before
+    assert_whole(library)
 
 
 def test_a_rebuild_that_cannot_know_of_what_asks(library: Library) -> None:

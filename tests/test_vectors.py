@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 from rag.errors import IndexUnavailable, UsageError
 from rag.vectors import (
+    VectorFaults,
     VectorStore,
+    checksums,
     copy_folder,
     delete_collection,
-    file_sizes,
+    folder_faults,
     folder_holds,
 )
 
@@ -96,16 +98,26 @@ def test_threads_may_share_a_store(folder: Path) -> None:
             assert_same(found, exact(query, limit=3))
 
 
-def test_reading_leaves_the_graph_files_as_they_are(folder: Path) -> None:
-    def state() -> dict[str, tuple[int, bytes]]:
-        return {name: (size, (folder / name).read_bytes()) for name, size in sizes.items()}
-
-    sizes = file_sizes(folder)
-    before = state()
+def test_reading_leaves_the_checksums_as_they_are(folder: Path) -> None:
+    before = checksums(folder)
     with closing(VectorStore(folder)) as store:
         store.search(VECTORS[0], limit=3)
-    assert file_sizes(folder) == sizes
-    assert state() == before
+        assert checksums(folder) == before
+    assert checksums(folder) == before
+
+
+def test_a_child_process_counts_what_is_missing_and_what_is_too_many(
+    folder: Path, tmp_path: Path
+) -> None:
+    assert folder_faults(folder, IDS, VECTORS) == VectorFaults()
+    assert folder_faults(folder, IDS[2:], VECTORS[2:]) == VectorFaults(extra=2)
+    copy_folder(folder, tmp_path / "copy")
+    with closing(VectorStore(tmp_path / "copy")) as store:
+        store.remove(IDS[:3])
+        store.put(["another"], unit_vectors(1, seed=1))
+        store.put(IDS[5:6], unit_vectors(1, seed=2))
+    assert folder_faults(tmp_path / "copy", IDS, VECTORS) == VectorFaults(missing=4, extra=1)
+    assert folder_faults(tmp_path / "not there", IDS, VECTORS) is None
 
 
 def test_a_copy_is_independent_even_while_the_original_is_read(

@@ -15,8 +15,8 @@ import pytest
 
 from rag.errors import FootnoteError, IndexLocked
 from rag.ignoring import IGNORE_FILE
+from rag.reports import IndexReport
 from rag.settings import Settings
-from rag.updating import IndexReport
 from rag.watching import changes, follow
 from tests.conftest import ARTICLE, ROOT, need_model
 from tests.library import Library, assert_whole, prose
