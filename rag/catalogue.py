@@ -50,12 +50,14 @@ STOP_WORDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ArticleSummary:
-    """One line of a list of articles; `chunks` is how many there are."""
+    """One line of a list of articles; `chunks` is how many there are, `path` is the file."""
 
     id: str
     title: str
     source: str
     chunks: int
+    path: Path
+    mtime_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +140,14 @@ class Catalogue:
 
     def articles(self) -> list[ArticleSummary]:
         rows = self._rows(
-            "SELECT id, title, source, (SELECT count(*) FROM chunks WHERE article_id = articles.id)"
+            "SELECT id, title, source,"
+            " (SELECT count(*) FROM chunks WHERE article_id = articles.id), path, mtime_ns"
             " FROM articles ORDER BY id"
         )
-        return [ArticleSummary(*row) for row in rows]
+        return [
+            ArticleSummary(*words, chunks, Path(path), mtime_ns)
+            for *words, chunks, path, mtime_ns in rows
+        ]
 
     def article(self, article_id: str) -> Article:
         """The whole article. Raises `IndexUnavailable` when there is none of this id."""

@@ -29,7 +29,7 @@ roots
 publishing
 index
 updating
-watching
+watching library
 retrieval
 evidence
 prompts model_server prefixes
