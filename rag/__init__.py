@@ -40,10 +40,21 @@ from rag.records import (  # noqa: E402
 if TYPE_CHECKING:
     from rag.answerability import Signals, Weights, ask_model, log_odds_of_yes, measure
     from rag.answering import draft_sentences
+    from rag.articles import MOST_BYTES, SUFFIXES
     from rag.batch import json_lines
     from rag.confirmation import DraftSignals, measure_draft
     from rag.embedding import Embedder
     from rag.evidence import EvidenceSet
+    from rag.library import (
+        ArticleList,
+        ListedArticle,
+        UploadReport,
+        add_articles,
+        list_articles,
+        read_generation,
+        refresh_articles,
+        remove_article,
+    )
     from rag.models import write_json
     from rag.pipeline import (
         Assistant,
@@ -57,24 +68,33 @@ if TYPE_CHECKING:
     from rag.prompts import answer_messages
     from rag.roots import FailedFile, read_articles, shipped_corpus
     from rag.settings import Settings, load_settings
-    from rag.updating import sync
+    from rag.updating import IndexProgress, IndexReport, sync
     from rag.verification import check
 
 # Found when first asked for, so that `import rag` stays quick.
 _LATER = {
+    "ArticleList": "rag.library",
     "Assistant": "rag.pipeline",
     "DraftSignals": "rag.confirmation",
     "Embedder": "rag.embedding",
     "EvidenceSet": "rag.evidence",
     "FailedFile": "rag.roots",
+    "IndexProgress": "rag.updating",
+    "IndexReport": "rag.updating",
+    "ListedArticle": "rag.library",
+    "MOST_BYTES": "rag.articles",
+    "SUFFIXES": "rag.articles",
     "Settings": "rag.settings",
     "Signals": "rag.answerability",
+    "UploadReport": "rag.library",
     "Weights": "rag.answerability",
+    "add_articles": "rag.library",
     "answer_messages": "rag.prompts",
     "ask_model": "rag.answerability",
     "check": "rag.verification",
     "draft_sentences": "rag.answering",
     "json_lines": "rag.batch",
+    "list_articles": "rag.library",
     "load_settings": "rag.settings",
     "log_odds_of_yes": "rag.answerability",
     "measure": "rag.answerability",
@@ -85,6 +105,9 @@ _LATER = {
     "open_index": "rag.pipeline",
     "open_retriever": "rag.pipeline",
     "read_articles": "rag.roots",
+    "read_generation": "rag.library",
+    "refresh_articles": "rag.library",
+    "remove_article": "rag.library",
     "sha256_of_model": "rag.pipeline",
     "shipped_corpus": "rag.roots",
     "sync": "rag.updating",
@@ -99,10 +122,13 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "MOST_BYTES",
+    "SUFFIXES",
     "Answer",
     "AnswerUpdate",
     "Article",
     "ArticleError",
+    "ArticleList",
     "Assistant",
     "Block",
     "Chunk",
@@ -116,7 +142,10 @@ __all__ = [
     "FootnoteError",
     "Hit",
     "IndexLocked",
+    "IndexProgress",
+    "IndexReport",
     "IndexUnavailable",
+    "ListedArticle",
     "ModelCorrupt",
     "ModelError",
     "ModelMissing",
@@ -126,14 +155,17 @@ __all__ = [
     "Settings",
     "Signals",
     "Timings",
+    "UploadReport",
     "UsageError",
     "Verdict",
     "Weights",
+    "add_articles",
     "answer_messages",
     "ask_model",
     "check",
     "draft_sentences",
     "json_lines",
+    "list_articles",
     "load_settings",
     "log_odds_of_yes",
     "measure",
@@ -144,6 +176,9 @@ __all__ = [
     "open_index",
     "open_retriever",
     "read_articles",
+    "read_generation",
+    "refresh_articles",
+    "remove_article",
     "sha256_of_model",
     "shipped_corpus",
     "sync",

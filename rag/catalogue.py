@@ -53,15 +53,16 @@ STOP_WORDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ArticleSummary:
-    """One line of a list of articles; `chunks` is how many there are.
-
-    `also` are the sources of its duplicates, which are not in the list.
+    """One line of a list of articles; `chunks` is how many there are,
+    `path` is the file. `also` are the sources of its duplicates, which are not in the list.
     """
 
     id: str
     title: str
     source: str
     chunks: int
+    path: Path
+    mtime_ns: int
     also: tuple[str, ...] = ()
 
 
@@ -149,11 +150,15 @@ class Catalogue:
 
     def articles(self) -> list[ArticleSummary]:
         rows = self._rows(
-            "SELECT id, title, source, (SELECT count(*) FROM chunks WHERE article_id = articles.id)"
+            "SELECT id, title, source,"
+            " (SELECT count(*) FROM chunks WHERE article_id = articles.id), path, mtime_ns"
             " FROM articles WHERE duplicate_of IS NULL ORDER BY id"
         )
         also = self._also([row[0] for row in rows])
-        return [ArticleSummary(*row, also.get(row[0], ())) for row in rows]
+        return [
+            ArticleSummary(*words, chunks, Path(path), mtime_ns, also.get(words[0], ()))
+            for *words, chunks, path, mtime_ns in rows
+        ]
 
     def duplicates(self) -> list[Duplicate]:
         """The files whose articles are not indexed, because other articles say it all."""

@@ -238,12 +238,12 @@ def chat(
     host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
 ) -> None:
     """Open the chat in the browser at http://127.0.0.1:7860."""
-    from rag.pipeline import open_assistant, open_index
+    from rag.pipeline import open_assistant, open_embedder, open_index
     from ui.app import build_app, launch
+    from ui.library import Library
 
     settings = load_settings(index=index, model=model)
     articles = open_index(settings).articles()
-    count = f"{len(articles)} article" + ("" if len(articles) == 1 else "s")
     opened = threading.Event()
 
     def load() -> Assistant:
@@ -254,7 +254,7 @@ def chat(
     page = build_app(
         load,
         examples=EXAMPLES if _is_shipped_corpus(articles) else (),
-        corpus_note=count,
+        library=Library(settings, open_embedder=lambda: open_embedder(settings)),
     )
     launch(page, host=host, port=port, when_open=opened.set)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_cache_path
+from platformdirs import user_cache_path, user_data_path
 from pydantic import Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
@@ -84,6 +84,17 @@ class Settings(BaseSettings):
     @property
     def index_directory(self) -> Path:
         return self.index if self.index is not None else self.home / "index"
+
+    @property
+    def uploads_directory(self) -> Path:
+        """Articles that were uploaded in the chat: beside the index, but never in a cache.
+
+        The index can be made again from its articles, and they from nothing.
+        """
+        if self.index is None and "home" not in self.model_fields_set:
+            return user_data_path("footnote") / "articles"
+        index = self.index_directory.resolve()
+        return index.with_name(f"{index.name}-articles")
 
     @property
     def models_directory(self) -> Path:

@@ -1,10 +1,11 @@
-"""An assistant for the tests of the chat: real updates, scripted by the question."""
+"""For the tests of the chat: an assistant, scripted by the question, and a small real library."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from rag import (
@@ -18,6 +19,9 @@ from rag import (
     Timings,
     Verdict,
 )
+from tests.library import TOPICS, prose
+from tests.library import Library as Shelf
+from ui.library import Library
 
 DRAFT = "The bridge is 310 metres long. It was painted green."
 QUOTE = "At 310 metres, the bridge was the longest of its day."
@@ -95,3 +99,12 @@ class ScriptedAssistant:
         except GeneratorExit:
             self.closed_early += 1
             raise
+
+
+def six_articles(folder: Path) -> Library:
+    """A library of six small articles, indexed, with an embedder that needs no model."""
+    shelf = Shelf(folder)
+    for topic in TOPICS[:6]:
+        shelf.write(f"{topic}.md", prose(topic))
+    shelf.sync(shelf.articles)
+    return Library(shelf.settings, open_embedder=lambda: shelf.embedder)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from chat_fakes import DRAFT, ENGINE_FAILURE, ScriptedAssistant
+from chat_fakes import DRAFT, ENGINE_FAILURE, ScriptedAssistant, six_articles
 
-from rag import ModelMissing, UsageError
+from rag import MOST_BYTES, ModelMissing, UsageError
 from ui.app import Assistant, Chat, Conversation, build_app, start
+from ui.library import Library
 
 STYLE = Path(__file__).parents[1] / "ui" / "style.css"
 
@@ -23,7 +24,7 @@ def free_port() -> int:
 
 
 def make_chat(load: Callable[[], Assistant]) -> Chat:
-    return Chat(load, corpus_note="6 articles")
+    return Chat(load, corpus_note=lambda: "6 articles")
 
 
 @pytest.fixture
@@ -201,8 +202,13 @@ def test_the_next_question_is_taken_in_as_soon_as_the_answer_is_shown(chat: Chat
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    app = build_app(ScriptedAssistant, examples=["How long is it?"], corpus_note="6 articles")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    return six_articles(tmp_path_factory.mktemp("library"))
+
+
+@pytest.fixture(scope="module")
+def url(library: Library) -> Iterator[str]:
+    app = build_app(ScriptedAssistant, examples=["How long is it?"], library=library)
     yield start(app, host="127.0.0.1", port=free_port())
     app.close()
 
@@ -229,13 +235,25 @@ def test_what_the_chat_does_not_need_is_not_served(url: str, path: str) -> None:
     assert httpx.get(url + path).status_code >= 400
 
 
-def test_a_file_cannot_be_uploaded(url: str) -> None:
-    response = httpx.post(f"{url}gradio_api/upload", files={"files": ("a.txt", b"x" * 5000)})
-    assert response.status_code >= 400
+def upload(url: str, content: bytes, **headers: str) -> int:
+    files = {"files": ("a.txt", content)}
+    return httpx.post(f"{url}gradio_api/upload", files=files, headers=headers).status_code
 
 
-def test_a_port_in_use_is_one_line_that_names_it_and_the_flag(url: str) -> None:
-    app = build_app(ScriptedAssistant, examples=[], corpus_note="")
+def test_a_file_that_could_be_no_article_for_its_size_is_refused(url: str) -> None:
+    assert upload(url, b"x" * 5000) == 200
+    assert upload(url, b"x" * (MOST_BYTES + 1)) == 413
+
+
+@pytest.mark.parametrize("origin", ["cross-site", "same-site"])
+def test_a_page_of_another_origin_can_send_nothing(url: str, origin: str) -> None:
+    assert upload(url, b"x", **{"Sec-Fetch-Site": origin}) == 403
+    assert upload(url, b"x", **{"Sec-Fetch-Site": "same-origin"}) == 200
+    assert httpx.get(url, headers={"Sec-Fetch-Site": origin}).status_code == 200  # a link
+
+
+def test_a_port_in_use_is_one_line_that_names_it_and_the_flag(url: str, library: Library) -> None:
+    app = build_app(ScriptedAssistant, examples=[], library=library)
     with pytest.raises(UsageError) as caught:
         start(app, host="127.0.0.1", port=httpx.URL(url).port or 0)
     assert f"Port {httpx.URL(url).port} on 127.0.0.1 is in use." in str(caught.value)
@@ -243,8 +261,8 @@ def test_a_port_in_use_is_one_line_that_names_it_and_the_flag(url: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_an_address_that_is_not_ours_is_told_as_such() -> None:
-    app = build_app(ScriptedAssistant, examples=[], corpus_note="")
+def test_an_address_that_is_not_ours_is_told_as_such(library: Library) -> None:
+    app = build_app(ScriptedAssistant, examples=[], library=library)
     with pytest.raises(UsageError, match=r"192\.0\.2\.1, port \d+: .*--host"):
         start(app, host="192.0.2.1", port=free_port())
 

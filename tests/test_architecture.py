@@ -31,7 +31,7 @@ publishing
 mending reports
 index
 updating
-watching
+watching library
 retrieval
 evidence
 prompts model_server prefixes

@@ -11,11 +11,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from chat_fakes import DRAFT, QUOTE, ScriptedAssistant
+from chat_fakes import DRAFT, QUOTE, ScriptedAssistant, six_articles
 
+from tests.library import prose
 from ui.app import build_app, start
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+from selenium.common.exceptions import StaleElementReferenceException  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
@@ -68,6 +70,17 @@ class Browser:
             f"nothing shown fits {selector}",
         )
 
+    def wait_for(self, selector: str, text: str) -> None:
+        """Wait until an element that fits the CSS selector shows this text."""
+        WebDriverWait(
+            self.driver, PATIENCE, ignored_exceptions=[StaleElementReferenceException]
+        ).until(
+            lambda driver: any(
+                text in e.text for e in driver.find_elements(By.CSS_SELECTOR, selector)
+            ),
+            f"{selector} does not show {text!r}",
+        )
+
     def ask(self, question: str) -> None:
         self.see("#question textarea").send_keys(question + Keys.ENTER)
 
@@ -96,12 +109,13 @@ def assistant() -> ScriptedAssistant:
 
 
 @pytest.fixture(scope="module")
-def url(assistant: ScriptedAssistant) -> Iterator[str]:
+def url(assistant: ScriptedAssistant, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     examples = ["How long is the bridge?", "Who painted it?"]
-    app = build_app(lambda: assistant, examples=examples, corpus_note="6 articles")
+    library = six_articles(tmp_path_factory.mktemp("library"))
+    app = build_app(lambda: assistant, examples=examples, library=library)
     yield start(app, host="127.0.0.1", port=port)
     app.close()
 
@@ -212,6 +226,59 @@ def test_nothing_is_cut_off_on_a_narrow_screen(browser: Browser) -> None:
     browser.ask("How long is the bridge?")
     browser.see("a.mark").click()
     browser.see("#turn-1-source-1[open] blockquote")
+    width = browser.driver.execute_script("return document.documentElement.scrollWidth")
+    browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert width <= 375
+
+
+def test_an_article_is_uploaded_asked_about_and_removed_again(
+    browser: Browser, url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "Café (2).md").write_text(prose("orchid"), encoding="utf-8")
+    (tmp_path / "scan.pdf").write_text("no PDF")
+    browser.see("#library-button").send_keys(Keys.ENTER)
+    browser.see("#articles table")
+    field = browser.driver.find_element(By.CSS_SELECTOR, "#upload input[type=file]")
+    field.send_keys(f"{tmp_path / 'Café (2).md'}\n{tmp_path / 'scan.pdf'}")
+    told = browser.see("#activity .partial").text
+    assert "1 added (Café (2).md)." in told
+    assert "scan.pdf cannot be read" in told
+    browser.wait_for(".status.ready", "7 articles")
+
+    browser.see("#wanted input, #wanted textarea").send_keys("orchid")
+    browser.wait_for(".tally", "1 of 7 articles")
+    assert "uploaded" in browser.see(".articles tbody tr").text
+
+    browser.see("#chat-button").send_keys(Keys.ENTER)
+    browser.ask("How long is the bridge?")
+    browser.see(".answer.backed")
+
+    browser.see("#library-button").send_keys(Keys.ENTER)
+    browser.see("button.remove").send_keys(Keys.ENTER)
+    assert "will be deleted" in browser.see(".asked").text
+    browser.see(".asked .delete").send_keys(Keys.ENTER)
+    browser.wait_for("#activity .done", "“The orchid” was removed.")
+    browser.wait_for(".status.ready", "6 articles")
+    browser.see("#chat-button").send_keys(Keys.ENTER)
+    assert "310 metres" in browser.see("#current .answer.backed").text
+    assert browser.hosts_asked() == {urlsplit(url).netloc}
+
+
+def test_a_readers_own_file_is_left_alone_and_the_list_fits_a_narrow_screen(
+    browser: Browser,
+) -> None:
+    browser.driver.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": 375, "height": 700, "deviceScaleFactor": 1, "mobile": True},
+    )
+    browser.see("#library-button").click()
+    browser.see("button.remove").click()
+    assert "your own file" in browser.see(".asked").text
+    assert not browser.is_shown(".asked .delete")
+    browser.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
+    assert not browser.is_shown(".asked")
+    browser.see("#refresh").click()
+    browser.wait_for("#activity .done", "Nothing has changed.")
     width = browser.driver.execute_script("return document.documentElement.scrollWidth")
     browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert width <= 375

@@ -15,9 +15,10 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rag import AnswerUpdate, FootnoteError, UsageError
+from rag import MOST_BYTES, AnswerUpdate, FootnoteError, UsageError
 from ui import render
-from ui.page import ICON, SCRIPT, STYLE, LocalPage, make_theme
+from ui.library import Library, build_tab
+from ui.page import ICON, SCRIPT, STYLES, LocalPage, make_theme
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -130,19 +131,27 @@ class Conversation:
 class Chat:
     """What each event of the page does. Knows the records and their HTML, not the page's parts."""
 
-    def __init__(self, load_assistant: Callable[[], Assistant], *, corpus_note: str) -> None:
+    def __init__(
+        self, load_assistant: Callable[[], Assistant], *, corpus_note: Callable[[], str]
+    ) -> None:
         self._corpus_note = corpus_note
         self._loading = Loading(load_assistant)
 
     def status(self) -> Iterator[str]:
         """The status line, each second until the assistant is ready or has failed to load."""
         while not self._loading.wait(0):
-            yield render.render_loading(self._loading.seconds)
+            yield self.describe()
             self._loading.wait(STATUS_SECONDS)
+        yield self.describe()
+
+    def describe(self) -> str:
+        """The status line as it is now."""
+        if not self._loading.wait(0):
+            return render.render_loading(self._loading.seconds)
         try:
-            yield render.render_ready(self._loading.result().model_name, self._corpus_note)
+            return render.render_ready(self._loading.result().model_name, self._corpus_note())
         except FootnoteError as error:
-            yield render.render_load_failure(error)
+            return render.render_load_failure(error)
 
     def ask(self, text: str, conversation: Conversation) -> str | None:
         """Take a question in; the HTML of its turn, or None where there is nothing to take in."""
@@ -204,16 +213,16 @@ class Chat:
 
 
 def build_app(
-    load_assistant: Callable[[], Assistant], *, examples: Sequence[str], corpus_note: str
+    load_assistant: Callable[[], Assistant], *, examples: Sequence[str], library: Library
 ) -> gr.Blocks:
     """The chat page. Begins to load the assistant, in a thread of its own.
 
-    `examples` are questions to click on, `corpus_note` says what is searched ("6 articles").
+    `examples` are questions to click on, `library` has the articles that are searched.
     Show it with `launch`.
     """
     import gradio as gr
 
-    chat = Chat(load_assistant, corpus_note=corpus_note)
+    chat = Chat(load_assistant, corpus_note=library.note)
     plain: dict[str, Any] = {"apply_default_css": False, "js_on_load": None}
     hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
@@ -222,23 +231,28 @@ def build_app(
         with gr.Row(elem_id="masthead"):
             gr.HTML('<h1 class="wordmark">Footnote<sup aria-hidden="true">1</sup></h1>', **plain)
             status = gr.HTML(render.render_loading(0), **plain)
-        past = gr.HTML(elem_id="past", **plain)
-        current = gr.HTML(elem_id="current", **plain)
-        with gr.Column(elem_id="welcome") as welcome:
-            gr.HTML(f'<p class="introduction">{render.escape(INTRODUCTION)}</p>', **plain)
-            example_buttons = [gr.Button(text, elem_classes="example") for text in examples]
-        with gr.Row(elem_id="composer"):
-            question = gr.Textbox(
-                label="Your question",
-                placeholder="Ask a question",
-                lines=1,
-                max_lines=6,
-                autofocus=True,
-                elem_id="question",
-            )
-            ask = gr.Button("Ask", variant="primary", elem_id="ask", min_width=88, scale=0)
-            stop = gr.Button("Stop", visible=False, elem_id="stop", min_width=88, scale=0)
-            clear = gr.Button("Clear", interactive=False, elem_id="clear", min_width=72, scale=0)
+        with gr.Tabs(elem_id="rooms"):
+            with gr.Tab("Chat", elem_id="chat"):
+                past = gr.HTML(elem_id="past", **plain)
+                current = gr.HTML(elem_id="current", **plain)
+                with gr.Column(elem_id="welcome") as welcome:
+                    gr.HTML(f'<p class="introduction">{render.escape(INTRODUCTION)}</p>', **plain)
+                    example_buttons = [gr.Button(text, elem_classes="example") for text in examples]
+                with gr.Row(elem_id="composer"):
+                    question = gr.Textbox(
+                        label="Your question",
+                        placeholder="Ask a question",
+                        lines=1,
+                        max_lines=6,
+                        autofocus=True,
+                        elem_id="question",
+                    )
+                    ask = gr.Button("Ask", variant="primary", elem_id="ask", min_width=88, scale=0)
+                    stop = gr.Button("Stop", visible=False, elem_id="stop", min_width=88, scale=0)
+                    clear = gr.Button(
+                        "Clear", interactive=False, elem_id="clear", min_width=72, scale=0
+                    )
+            build_tab(app, library, status=status, describe=chat.describe)
         controls = [ask, stop, clear, welcome]
 
         def show_controls(*, busy: bool, empty: bool = False) -> tuple[Any, ...]:
@@ -322,11 +336,11 @@ def start(app: gr.Blocks, *, host: str, port: int) -> str:
             ssr_mode=False,
             run_history=False,
             enable_monitoring=False,
-            max_file_size="1kb",  # nothing here takes a file
+            max_file_size=MOST_BYTES,
             footer_links=[],
             favicon_path=ICON,
             theme=make_theme(),
-            css_paths=STYLE,
+            css_paths=STYLES,
             js=SCRIPT.read_text(encoding="utf-8"),
             app_kwargs={
                 "openapi_url": None,

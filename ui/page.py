@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import gradio as gr
 
-STYLE = Path(__file__).with_name("style.css")
+STYLES = [Path(__file__).with_name(name) for name in ("style.css", "library.css")]
 SCRIPT = Path(__file__).with_name("page.js")
 ICON = Path(__file__).with_name("footnote.svg")
 
@@ -48,7 +48,10 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class LocalPage:
-    """ASGI middleware: every response gets the policy, and HTML loses its references outside."""
+    """ASGI middleware: every response gets the policy, and HTML loses its references outside.
+
+    What pages of other origins send is refused.
+    """
 
     def __init__(self, app: Callable[[Any, Receive, Send], Awaitable[None]]) -> None:
         self.app = app
@@ -56,6 +59,10 @@ class LocalPage:
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
+            return
+        if _is_sent_from_elsewhere(scope):
+            await send({"type": "http.response.start", "status": 403, "headers": _HEADERS})
+            await send({"type": "http.response.body", "body": b"Only Footnote's own page may."})
             return
         start: Message = {}
         body = bytearray()
@@ -81,6 +88,15 @@ class LocalPage:
         await self.app(scope, receive, send_local)
 
 
+def _is_sent_from_elsewhere(scope: Any) -> bool:
+    """Whether a page of another origin has the reader's browser change something here.
+
+    It could not read the answer, but it could send a file. Browsers themselves tell.
+    """
+    told = dict(scope["headers"]).get(b"sec-fetch-site", b"none")
+    return scope["method"] not in {"GET", "HEAD"} and told not in {b"none", b"same-origin"}
+
+
 def _is_html(headers: list[tuple[bytes, bytes]]) -> bool:
     return any(
         name.lower() == b"content-type" and value.startswith(b"text/html")
@@ -91,8 +107,8 @@ def _is_html(headers: list[tuple[bytes, bytes]]) -> bool:
 def make_theme() -> gr.themes.Base:
     """The colours of paper and ink, light and dark, and no font that is not on the machine.
 
-    The same values are the variables of `style.css`, which draws everything but Gradio's own
-    fields and buttons.
+    The same values are the variables of `style.css`, which with `library.css` draws everything
+    but Gradio's own fields and buttons.
     """
     import gradio as gr
 

@@ -57,7 +57,7 @@ def render_ready(model: str, corpus_note: str) -> str:
 
 def render_load_failure(error: FootnoteError) -> str:
     """The status line when there will be no answers: what happened and what to do."""
-    return _status("failed", f"{escape(error.message)} {_commands(error.hint)}".strip())
+    return _status("failed", f"{escape(error.message)} {with_commands(error.hint)}".strip())
 
 
 def _status(kind: str, content: str) -> str:
@@ -117,12 +117,12 @@ def render_error(error: FootnoteError) -> str:
         '<div class="answer failed" role="alert">'
         '<p class="notice">This question could not be answered.</p>'
         f"<p>{escape(error.message)}</p>"
-        + (f'<p class="hint">{_commands(error.hint)}</p>' if error.hint else "")
+        + (f'<p class="hint">{with_commands(error.hint)}</p>' if error.hint else "")
         + "</div>"
     )
 
 
-def _commands(text: str) -> str:
+def with_commands(text: str) -> str:
     """Escaped text in which `code` between back-ticks is shown as code."""
     parts = escape(text).split("`")
     if len(parts) % 2 == 0:
@@ -183,12 +183,12 @@ def _source(citation: Citation, sentences: Sequence[Sentence], *, turn: int) -> 
         f'<span class="title">{escape(citation.title)}</span>{support}'
         f'<span class="preview" aria-hidden="true">{escape(citation.quote)}</span></summary>'
         f"<blockquote>{escape(citation.quote)}</blockquote>"
-        f'<p class="where">{_origin(citation.source)} · '
+        f'<p class="where">{origin(citation.source)} · '
         f"characters {citation.start}–{citation.end}</p>{backs}</details></li>"
     )
 
 
-def _origin(source: str) -> str:
+def origin(source: str) -> str:
     """Where the article comes from; a link only for a web address, followed only on a click."""
     if source.startswith(("https://", "http://")):
         return (
