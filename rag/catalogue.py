@@ -53,8 +53,9 @@ STOP_WORDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ArticleSummary:
-    """One line of a list of articles; `chunks` is how many there are,
-    `path` is the file. `also` are the sources of its duplicates, which are not in the list.
+    """One line of a list of articles; `chunks` is how many there are, `path` is the file.
+
+    `also` are the sources of its duplicates, which are not in the list.
     """
 
     id: str
