@@ -87,12 +87,22 @@ def check(sentence: str, evidence: EvidenceSet) -> Finding:
 
 def fault_of(sentence: str, cited: Sequence[Evidence], evidence: EvidenceSet) -> str:
     """What in a sentence is not as the cited words have it; "" if nothing is."""
+    named = _names_said(sentence, evidence.question)
     return (
-        _name_fault(sentence, cited, evidence)
-        or _stitching_fault(sentence, cited)
-        or _number_fault(sentence, cited)
+        _name_fault(sentence, named, cited, evidence)
+        or _stitching_fault(sentence, named, cited)
+        or _number_fault(sentence, named, cited)
         or _denial_fault(sentence, evidence.question, cited)
     )
+
+
+def _names_said(sentence: str, question: str) -> frozenset[str]:
+    """The names in a sentence, its first word too if the question prints it as a name.
+
+    Every sentence begins with a capital, so by itself "Acme pays $5" need not name anyone.
+    """
+    asked = {name for name in names(question) if name_is_in(name, sentence)}
+    return names(sentence) | asked
 
 
 def nearest(sentence: str, evidence: EvidenceSet) -> Finding:
@@ -142,13 +152,12 @@ def _choose(sentence: str, evidence: EvidenceSet, similarities: Sequence[float])
     return chosen
 
 
-def _number_fault(sentence: str, cited: Sequence[Evidence]) -> str:
+def _number_fault(sentence: str, named: frozenset[str], cited: Sequence[Evidence]) -> str:
     """Why a number of the sentence is not what the evidence says; "" if all are."""
     wanted = numbers(sentence)
     missing = wanted - frozenset().union(*(numbers(item.reading) for item in cited))
     if missing:
         return f"no passage gives the number {_listed(missing)}"
-    named = names(sentence)
     for clause in clauses(sentence):
         said = content_words(clause) or content_words(sentence)
         for value, kind in amounts(clause):
@@ -252,7 +261,9 @@ def _fits_better(
     return bool(named & theirs - ours) and bool(ours - named - theirs)
 
 
-def _name_fault(sentence: str, cited: Sequence[Evidence], evidence: EvidenceSet) -> str:
+def _name_fault(
+    sentence: str, named: frozenset[str], cited: Sequence[Evidence], evidence: EvidenceSet
+) -> str:
     """Which names the evidence lacks.
 
     A name that the question brings may stand further off, in what else was found of the same
@@ -260,7 +271,7 @@ def _name_fault(sentence: str, cited: Sequence[Evidence], evidence: EvidenceSet)
     article gives the figures of several companies.
     """
     passages = "\n".join(item.chunk.embedded_text for item in cited)
-    absent = {name for name in names(sentence) if not name_is_in(name, passages)}
+    absent = {name for name in named if not name_is_in(name, passages)}
     asked = absent & names(evidence.question)
     if asked and not numbers(sentence):
         articles = {item.chunk.article_id for item in cited}
@@ -275,10 +286,10 @@ def _name_fault(sentence: str, cited: Sequence[Evidence], evidence: EvidenceSet)
     return f"the passage does not name {', '.join(sorted(absent))}" if absent else ""
 
 
-def _stitching_fault(sentence: str, cited: Sequence[Evidence]) -> str:
+def _stitching_fault(sentence: str, named: frozenset[str], cited: Sequence[Evidence]) -> str:
     """Which names one clause joins that no passage has together; "" if none."""
     passages = [item.passage for item in cited]
-    cited_names = {n for n in names(sentence) if any(_is_named(n, text) for text in passages)}
+    cited_names = {n for n in named if any(_is_named(n, text) for text in passages)}
     for clause in clauses(sentence):
         joined = sorted(name for name in cited_names if name_is_in(name, clause))
         together = any(all(_is_named(name, text) for name in joined) for text in passages)

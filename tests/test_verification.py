@@ -166,6 +166,15 @@ def test_a_name_of_the_question_may_stand_elsewhere_in_the_article_but_for_a_fig
     assert check(sentence, evidence).kept is kept, check(sentence, evidence).why
 
 
+def test_the_first_word_of_a_sentence_is_a_name_where_the_question_says_so() -> None:
+    text = "JPMorgan pays $5 for a clip. Intercom handles 60% of its queries with LLMs."
+    asked = "What part of its queries does Salesforce handle with LLMs?"
+    evidence = EvidenceSet(asked, [hit(text)], embedder=WordEmbedder())
+    finding = check("Salesforce handles 60% of its queries with LLMs.", evidence)
+    assert not finding.kept and "salesforce" in finding.why
+    assert check("Intercom handles 60% of its queries with LLMs.", evidence).kept
+
+
 def two_articles(first: str, second: str, question: str) -> EvidenceSet:
     hits = [hit(first), hit(second)]
     other = replace(hits[1].chunk, id="b.md#1", article_id="b.md", title="Another", source="b.md")
