@@ -66,9 +66,10 @@ if TYPE_CHECKING:
         sha256_of_model,
     )
     from rag.prompts import answer_messages
+    from rag.reports import IndexProgress, IndexReport
     from rag.roots import FailedFile, read_articles, shipped_corpus
     from rag.settings import Settings, load_settings
-    from rag.updating import IndexProgress, IndexReport, sync
+    from rag.updating import sync
     from rag.verification import check
 
 # Found when first asked for, so that `import rag` stays quick.
@@ -79,8 +80,8 @@ _LATER = {
     "Embedder": "rag.embedding",
     "EvidenceSet": "rag.evidence",
     "FailedFile": "rag.roots",
-    "IndexProgress": "rag.updating",
-    "IndexReport": "rag.updating",
+    "IndexProgress": "rag.reports",
+    "IndexReport": "rag.reports",
     "ListedArticle": "rag.library",
     "MOST_BYTES": "rag.articles",
     "SUFFIXES": "rag.articles",

@@ -157,8 +157,8 @@ class Catalogue:
         )
         also = self._also([row[0] for row in rows])
         return [
-            ArticleSummary(*words, chunks, Path(path), mtime_ns, also.get(words[0], ()))
-            for *words, chunks, path, mtime_ns in rows
+            ArticleSummary(name, title, source, chunks, Path(path), mtime_ns, also.get(name, ()))
+            for name, title, source, chunks, path, mtime_ns in rows
         ]
 
     def duplicates(self) -> list[Duplicate]:

@@ -80,7 +80,7 @@ def find_duplicates(
     ordered = sorted(sketches, key=lambda sketch: (-sketch.words, sketch.article_id))
     for place, sketch in enumerate(ordered):
         # Two that are much alike have most of their hashes in the same order.
-        keys = list(pairwise(sketch.hashes)) or [sketch.hashes]
+        keys: list[tuple[bytes, ...]] = [*pairwise(sketch.hashes)] or [sketch.hashes]
         alike = dict(one for key in keys for one in kept[key] if _are_alike(one[1], sketch))
         for _, other in sorted(alike.items()):
             if adds_nothing(wording_of(sketch.article_id), to=wording_of(other.article_id)):

@@ -24,9 +24,10 @@ from rag.catalogue import ArticleSummary, Catalogue
 from rag.embedding import Embedder
 from rag.errors import ArticleError, FootnoteError, IndexUnavailable, UsageError
 from rag.generations import Lease, Place, read_pointer
+from rag.reports import IndexProgress, IndexReport
 from rag.roots import FailedFile, absolute
 from rag.settings import Settings
-from rag.updating import IndexProgress, IndexReport, sync
+from rag.updating import sync
 
 Kept = Literal["added", "replaced", "same"]
 

@@ -87,6 +87,8 @@ def check(sentence: str, evidence: EvidenceSet) -> Finding:
 
 def fault_of(sentence: str, cited: Sequence[Evidence], evidence: EvidenceSet) -> str:
     """What in a sentence is not as the cited words have it; "" if nothing is."""
+    if any(folded(sentence) in folded(item.text) for item in cited):
+        return ""
     named = _names_said(sentence, evidence.question)
     return (
         _name_fault(sentence, named, cited, evidence)
@@ -254,7 +256,8 @@ def _fits_better(
     rival: Evidence, item: Evidence, said: frozenset[str], named: frozenset[str]
 ) -> bool:
     """Whether one piece is about what a sentence names, and another about something else."""
-    here, there = content_words(item.reading), content_words(rival.reading)
+    # With the headings: where the article says "he", its title says who.
+    here, there = content_words(item.headed_reading), content_words(rival.headed_reading)
     if len(said & here) < SAME_WORDS * len(said & there):
         return True
     ours, theirs = names(item.reading), names(rival.reading)

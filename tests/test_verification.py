@@ -175,6 +175,25 @@ def test_the_first_word_of_a_sentence_is_a_name_where_the_question_says_so() -> 
     assert check("Intercom handles 60% of its queries with LLMs.", evidence).kept
 
 
+def test_the_title_says_who_he_is() -> None:
+    text = (
+        "He came back to Lahore in 1908. "
+        "Sir Muhammad Iqbal was elected for the session in Lahore in 1932."
+    )
+    iqbal = hit(text)
+    iqbal = replace(iqbal, chunk=replace(iqbal.chunk, title="Muhammad Iqbal"))
+    evidence = EvidenceSet("When did Iqbal return?", [iqbal], embedder=WordEmbedder())
+    finding = check("Iqbal returned to Lahore in 1908.", evidence)
+    assert finding.kept, finding.why
+
+
+def test_the_words_of_an_article_hold_however_its_numbers_stand() -> None:
+    said = "After Medway (45.604 N 68.531 W; 68.531), it flows 109 miles south, past Bangor."
+    text = f"{said} From 45 to 68 miles on, it flows past Medway and Bangor."
+    evidence = EvidenceSet("Where does it flow?", [hit(text)], embedder=WordEmbedder())
+    assert check(said, evidence).kept
+
+
 def two_articles(first: str, second: str, question: str) -> EvidenceSet:
     hits = [hit(first), hit(second)]
     other = replace(hits[1].chunk, id="b.md#1", article_id="b.md", title="Another", source="b.md")
