@@ -21,6 +21,7 @@ from rag.confirmation import cited_by, draft_probability, measure_draft, nearest
 from rag.disagreement import compare_articles
 from rag.evidence import Evidence, EvidenceSet
 from rag.prompts import ABSTENTION, answer_messages
+from rag.reasons import give_reasons
 from rag.records import (
     Answer,
     AnswerUpdate,
@@ -151,6 +152,7 @@ def stream_answer(
             yield finish(withdrawn, f"{looked_at(hits)}{instead}", gate)
             return
     if settings.verify:
+        findings = give_reasons(findings, evidence)
         findings = compare_articles(findings, evidence)
     reason = f"{looked_at(hits)}{not_mentioned(query, hits)} Nothing drafted from them held."
     yield finish(findings, reason, gate)

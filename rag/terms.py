@@ -292,14 +292,19 @@ def denied(text: str) -> frozenset[str]:
     >>> sorted(denied("They are rivals, but they do not replace people, who pay."))
     ['peopl', 'replac']
     """
-    found: set[str] = set()
+    return frozenset().union(*denials(text))
+
+
+def denials(text: str) -> list[frozenset[str]]:
+    """What each denying clause of a text denies, as stems of its content words."""
+    found: list[frozenset[str]] = []
     for clause in CLAUSE_END.split(text.replace("\u2019", "'")):
         folded = [word.lower() for word in words(clause)]
         for at, word in enumerate(folded):
             if word in NEGATIONS or word.endswith("n't"):
-                found |= content_words(" ".join(folded[at + 1 :]))
+                found.append(content_words(" ".join(folded[at + 1 :])))
                 break
-    return frozenset(found)
+    return found
 
 
 def coverage(wanted: Iterable[str], held: Iterable[str]) -> float:

@@ -32,6 +32,7 @@ from rag.terms import (
     clauses,
     content_words,
     coverage,
+    denials,
     denied,
     name_is_in,
     names,
@@ -48,6 +49,7 @@ LEAST_WORDS = 2  # that a further item of a cited list must bring: a long list h
 SUPPORT_FLOOR = 0.4
 # Kinds of number that stand beside the name of what they measure.
 MEASURES = frozenset({"money", "percent", "multiple"})
+MOSTLY = 0.5  # of what a clause denies; the rest may be where or for whom
 SAME_WORDS = 0.6  # how well a number's words must match, beside those of the best number
 
 
@@ -311,8 +313,11 @@ def _denial_fault(sentence: str, question: str, cited: Sequence[Evidence]) -> st
     around = denied("\n".join(item.chunk.text for item in cited))
     if here and not here & (there | around | denied(question)):
         return "it denies what the passage does not deny"
-    if there and there <= content_words(sentence) - here:
-        return "it says what the passage denies"
+    said = content_words(sentence) - here
+    for item in cited:
+        for denial in denials(item.reading):
+            if denial and len(denial & said) >= MOSTLY * len(denial):
+                return "it says what the passage denies"
     return ""
 
 

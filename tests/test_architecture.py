@@ -36,7 +36,7 @@ retrieval
 evidence
 prompts model_server prefixes
 llm verification answerability conversation
-disagreement
+disagreement reasons
 confirmation
 answering
 pipeline

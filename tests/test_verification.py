@@ -175,6 +175,14 @@ def test_the_first_word_of_a_sentence_is_a_name_where_the_question_says_so() -> 
     assert check("Intercom handles 60% of its queries with LLMs.", evidence).kept
 
 
+def test_a_sentence_may_not_say_most_of_what_is_denied() -> None:
+    text = "Most LLM tools need no technical skills for business applications."
+    evidence = EvidenceSet("Do LLM tools take skills?", [hit(text)], embedder=WordEmbedder())
+    finding = check("Yes, LLM tools take technical skills.", evidence)
+    assert "denies" in finding.why
+    assert check("No, LLM tools need no technical skills.", evidence).kept
+
+
 def test_the_title_says_who_he_is() -> None:
     text = (
         "He came back to Lahore in 1908. "
