@@ -49,6 +49,8 @@ STOP_WORDS = frozenset(
     who whom whose why will with would you your
     """.split()
 )
+# A damaged file; SQLite's own message about it may quote bytes that are no text.
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +297,7 @@ def readable_articles(path: Path) -> Iterator[tuple[Article, IndexedFile]]:
     """
     for order in ("ASC", "DESC"):
         with (
-            suppress(sqlite3.Error),
+            suppress(*UNREADABLE),
             closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database,
         ):
             database.text_factory = lambda text: text.decode("utf-8", "replace")
@@ -314,7 +316,7 @@ def readable_articles(path: Path) -> Iterator[tuple[Article, IndexedFile]]:
 def readable_roots(path: Path) -> list[Path]:
     """The roots that a catalogue names, of whatever schema and however damaged."""
     with (
-        suppress(sqlite3.Error),
+        suppress(*UNREADABLE),
         closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database,
     ):
         return [Path(row[0]) for row in database.execute("SELECT path FROM roots ORDER BY path")]
@@ -386,7 +388,7 @@ def mapped_errors(path: Path) -> Iterator[None]:
     """SQLite's errors as ours."""
     try:
         yield
-    except sqlite3.Error as error:
+    except UNREADABLE as error:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
             message, hint = "The disk is full", "Free some space, then run: rag index"
         elif isinstance(error, sqlite3.OperationalError):

@@ -132,8 +132,9 @@ def keep_damaged(index: Path) -> Path | None:
         pointer = read_pointer(index)
     except IndexUnavailable:
         pointer = None
-    named = [place for place in places if pointer and place.name == pointer.name]
-    for place in (named or places)[-1:]:
+    if pointer:  # else the newest that is left
+        places = [place for place in places if place.name == pointer.name]
+    for place in places[-1:]:
         backup = index / DAMAGED / f"{place.name}.sqlite"
         backup.parent.mkdir(exist_ok=True)
         shutil.copyfile(place.catalogue, backup)

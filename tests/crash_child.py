@@ -39,7 +39,7 @@ from rag.errors import FootnoteError
 from rag.index import Index
 from rag.settings import Settings
 from rag.updating import sync
-from rag.vectors import answer_folder_holds
+from rag.vectors import answer_parent
 from tests.library import TOPICS, CountingEmbedder
 from tests.power_loss import LosablePower
 
@@ -163,7 +163,7 @@ def run_job(job: dict[str, Any]) -> None:
 
 
 class Checker:
-    """Answers `folder_holds` from forks of this process, which is quicker than a new one.
+    """Answers what is asked of a store from forks of this process, which is quicker than a new one.
 
     An interpreter that imports Chroma for every check would be most of the work of these runs.
     """
@@ -177,7 +177,8 @@ class Checker:
             os.close(self._answers)
             with open(asked, "rb") as questions, open(answered, "wb", buffering=0) as answers:
                 while size := questions.read(8):
-                    answers.write(_forked_check(questions.read(int.from_bytes(size))))
+                    answer = _forked_check(questions.read(int.from_bytes(size)))
+                    answers.write(len(answer).to_bytes(8) + answer)
             os._exit(0)
         os.close(asked)
         os.close(answered)
@@ -188,8 +189,8 @@ class Checker:
         with open(self._ask, "wb", closefd=False) as asking:
             asking.write(len(question).to_bytes(8) + question)
         with open(self._answers, "rb", buffering=0, closefd=False) as answering:
-            said = answering.read(3)
-        return subprocess.CompletedProcess(command, 0, said)
+            said = answering.read(int.from_bytes(answering.read(8)))
+        return subprocess.CompletedProcess(command, 0 if said else 1, said)
 
     def close(self) -> None:
         os.close(self._ask)
@@ -204,7 +205,7 @@ def _forked_check(question: bytes) -> bytes:
         sys.stdin = io.TextIOWrapper(io.BytesIO(question))
         sys.stdout = io.StringIO()
         try:
-            answer_folder_holds()
+            answer_parent()
             os.write(theirs, sys.stdout.getvalue().encode())
         finally:
             os._exit(0)
@@ -212,7 +213,7 @@ def _forked_check(question: bytes) -> bytes:
     with open(ours, "rb") as said:
         answer = said.read()
     os.waitpid(child, 0)
-    return b"yes" if answer.strip() == b"yes" else b"no "
+    return answer
 
 
 def main() -> None:

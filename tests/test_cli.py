@@ -93,6 +93,8 @@ def test_indexing_twice_changes_nothing(tmp_path: Path) -> None:
         "failed",
         "chunks",
         "seconds",
+        "duplicates",
+        "backup",
     }
     assert (report["added"], report["failed"]) == (1, [])
     again = json.loads(run_rag("index", "--index", tmp_path / "i", "--json").stdout)

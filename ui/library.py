@@ -173,8 +173,16 @@ def build_tab(
     plain: dict[str, Any] = {"apply_default_css": False}
     hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
+    class Upload(gr.File):
+        """A place for files, without Gradio's example, which names another host."""
+
+        is_template = True  # it is drawn as what it is made from
+
+        def example_payload(self) -> list[str]:
+            return []
+
     with gr.Tab("Library", elem_id="library"):
-        files = gr.File(
+        files = Upload(
             label="Add articles", show_label=False, file_count="multiple", elem_id="upload"
         )
         gr.HTML(
