@@ -173,18 +173,12 @@ def build_tab(
     plain: dict[str, Any] = {"apply_default_css": False}
     hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
-    class Upload(gr.File):
-        """A place for files, without Gradio's example, which names another host."""
-
-        is_template = True  # it is drawn as what it is made from
-
-        def example_payload(self) -> list[str]:
-            return []
-
     with gr.Tab("Library", elem_id="library"):
-        files = Upload(
+        files = gr.File(
             label="Add articles", show_label=False, file_count="multiple", elem_id="upload"
         )
+        # Gradio's own example names another host, and every page would carry it.
+        files.example_payload = list  # type: ignore[method-assign]
         gr.HTML(
             f'<p class="formats">{", ".join(suffix[1:] for suffix in SUFFIXES)}, up to '
             f"{MOST_BYTES // 1_000_000} MB each</p>",
