@@ -7,7 +7,8 @@ its process id, the second its wait status once it has ended. What it found it w
 `result` of the job. A job is a dict:
 
     do              "sync", or "look": opens the index and asks it all there is to ask
-    index, articles, result, rebuild, stop (a stopped process waits for SIGCONT)
+    index, articles, result, rebuild
+    begin           a file whose appearance it waits for
     at, then        at the `at`th change of files: "kill", or the name of an errno; `stays` for
                     all that follow too
     largest_file    a real limit on the bytes of a file
@@ -28,7 +29,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -139,8 +140,8 @@ def look(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def run_job(job: dict[str, Any]) -> None:
-    if job.get("stop"):
-        os.kill(os.getpid(), signal.SIGSTOP)
+    while "begin" in job and not os.path.exists(job["begin"]):
+        time.sleep(0.01)
     index = Path(job["index"])
     if "lose_power" in job:
         seen = LosablePower(index, Path(job["lose_power"]), job["seed"], job["losses"]).seen
@@ -175,7 +176,11 @@ class Checker:
         if self.process == 0:
             os.close(self._ask)
             os.close(self._answers)
-            with open(asked, "rb") as questions, open(answered, "wb", buffering=0) as answers:
+            with (
+                suppress(BrokenPipeError),  # who asked was killed
+                open(asked, "rb") as questions,
+                open(answered, "wb", buffering=0) as answers,
+            ):
                 while size := questions.read(8):
                     answer = _forked_check(questions.read(int.from_bytes(size)))
                     answers.write(len(answer).to_bytes(8) + answer)

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from tests.conftest import ROOT
 from tests.library import TOPICS, prose
 
 Scenario = Literal["edits", "rebuild", "first", "mend"]
+MOST_SECONDS = 300  # after which a writer hangs
 Served = Literal["old", "new", "lost", "wrong"]
 
 
@@ -130,23 +132,29 @@ class CrashHarness:
         assert self._child.stdin and self._child.stdout
         result = self._folder / "result.json"
         result.unlink(missing_ok=True)
+        begin = self._folder / "begin"
+        begin.unlink(missing_ok=True)
+        if trace:
+            job["begin"] = begin
         job = {
             "do": do or ("look" if self.scenario == "mend" else "sync"),
             "index": str(self.index),
             "articles": str(self._articles),
             "result": str(result),
             "rebuild": self.scenario == "rebuild",
-            "stop": bool(trace),
         } | {name: str(value) if isinstance(value, Path) else value for name, value in job.items()}
         self._child.stdin.write(json.dumps(job) + "\n")
         self._child.stdin.flush()
         process = int(self._child.stdout.readline())
-        tracer = _traced(process, trace) if trace else None
+        watchdog = threading.Timer(MOST_SECONDS, os.kill, (process, signal.SIGABRT))
+        watchdog.start()
+        tracer = _traced(process, trace, begin=begin) if trace else None
         if kill_after is not None:
             time.sleep(kill_after)
             with suppress(ProcessLookupError):  # it was quicker
                 os.kill(process, signal.SIGKILL)
         status = int(self._child.stdout.readline())
+        watchdog.cancel()
         if tracer:
             tracer.communicate()
         if os.WIFSIGNALED(status):
@@ -208,13 +216,13 @@ def leftovers(index: Path) -> list[str]:
     return sorted(entries - {"current.json", "generations", "write.lock"}) + generations[2:]
 
 
-def _traced(process: int, options: tuple[str, ...]) -> subprocess.Popen[str]:
-    """Puts a stopped process under strace and lets it go on."""
+def _traced(process: int, options: tuple[str, ...], *, begin: Path) -> subprocess.Popen[str]:
+    """Puts a waiting process under strace and lets it begin."""
     tracer = subprocess.Popen(
         ["strace", "-f", *options, "-p", str(process)], stderr=subprocess.PIPE, text=True
     )
     assert tracer.stderr
     while "attached" not in tracer.stderr.readline():
         assert tracer.poll() is None
-    os.kill(process, signal.SIGCONT)
+    begin.touch()
     return tracer
