@@ -8,7 +8,7 @@ depend on the set of roots and files alone, never on the order in which they cam
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,12 +74,16 @@ def article_ids(files: Iterable[Path], *, roots: Iterable[Path]) -> dict[Path, s
     """
     all_roots = set(roots)
     named: list[tuple[str, Path, Path]] = []
+    below: dict[Path, tuple[Path, str] | None] = {}  # worked out once for the files of a folder
     for file in set(files):
-        holding = [place for place in (file, *file.parents) if place in all_roots]
-        if holding:
-            root = holding[-1]
-            relative = file.name if file == root else file.relative_to(root).as_posix()
-            named.append((relative, root, file))
+        folder = file.parent
+        if folder not in below:
+            below[folder] = _outermost_root(folder, all_roots)
+        if place := below[folder]:
+            root, prefix = place
+            named.append((prefix + file.name, root, file))
+        elif file in all_roots:
+            named.append((file.name, file, file))
     plain = {relative for relative, _, _ in named}
     ids: dict[Path, str] = {}
     taken: set[str] = set()
@@ -91,6 +95,15 @@ def article_ids(files: Iterable[Path], *, roots: Iterable[Path]) -> dict[Path, s
         taken.add(name)
         ids[file] = name
     return ids
+
+
+def _outermost_root(folder: Path, roots: Collection[Path]) -> tuple[Path, str] | None:
+    """The outermost root that holds a folder, and how paths in the folder begin below it."""
+    holding = [place for place in (folder, *folder.parents) if place in roots]
+    if not holding:
+        return None
+    root = holding[-1]
+    return root, "" if folder == root else f"{folder.relative_to(root).as_posix()}/"
 
 
 def read_articles(paths: Sequence[Path]) -> tuple[list[Article], list[FailedFile]]:
