@@ -178,7 +178,7 @@ def build_tab(
             label="Add articles", show_label=False, file_count="multiple", elem_id="upload"
         )
         # Gradio's own example names another host, and every page would carry it.
-        files.example_payload = list  # type: ignore[method-assign]
+        files.example_payload = list
         gr.HTML(
             f'<p class="formats">{", ".join(suffix[1:] for suffix in SUFFIXES)}, up to '
             f"{MOST_BYTES // 1_000_000} MB each</p>",
