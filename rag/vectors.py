@@ -44,6 +44,7 @@ GRAPH = {
     "sync_threshold": 2,
 }
 SAME_VECTOR = 1e-3  # a cosine distance that rounding explains
+MOST_MISSED = 0.05  # of the vectors that are searched for
 CHECK_SECONDS = 600
 MOST_SEARCHED = 2_000  # vectors that one look for faults searches for, evenly spread
 
@@ -115,12 +116,21 @@ class VectorStore:
         """Whether a search for each of these vectors finds its id, or another with the same vector.
 
         This is the only sign that can be trusted: Chroma's count stays right when vectors are lost.
+        But its graph is approximate, and among many like vectors a few may not be reached: those
+        must be stored as they are.
         """
+        missed = []
         for name, vector in zip(ids, vectors, strict=True):
             found = self.search(vector, limit=3)
             if not found or (found[0][0] != name and found[0][1] < 1.0 - SAME_VECTOR):
-                return False
-        return True
+                missed.append((name, vector))
+        few = len(missed) <= max(1, MOST_MISSED * len(ids))
+        return few and all(self._stores(name, vector) for name, vector in missed)
+
+    def _stores(self, name: str, vector: NDArray[np.float32]) -> bool:
+        with _mapped(self._place):
+            found = self._collection.get(ids=[name], include=["embeddings"])["embeddings"]
+        return len(found) == 1 and float(vector @ found[0]) >= 1.0 - SAME_VECTOR
 
     def faults(self, ids: Sequence[str], vectors: NDArray[np.float32]) -> VectorFaults:
         """What is missing and what is too many in a store that should hold exactly these."""

@@ -65,6 +65,18 @@ def test_a_search_gives_the_true_neighbours_with_their_cosines(folder: Path) -> 
         assert not store.holds(["missing"], unit_vectors(1, seed=2))
 
 
+def test_many_like_vectors_are_held_though_a_search_reaches_not_all(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).normal(size=(2001, 384))
+    like = noise[0] + 0.1 * noise[1:]
+    like = (like / np.linalg.norm(like, axis=1, keepdims=True)).astype(np.float32)
+    ids = [f"row {n}" for n in range(2000)]
+    with closing(VectorStore(tmp_path / "store", create=True)) as store:
+        store.put(ids, like)
+        assert store.holds(ids, like)
+        store.remove(ids[:200])
+        assert not store.holds(ids, like)
+
+
 def test_equal_vectors_come_in_the_order_of_their_ids(tmp_path: Path) -> None:
     with closing(VectorStore(tmp_path, create=True)) as store:
         store.put(["c", "a", "b"], np.repeat(VECTORS[:1], 3, axis=0))
