@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from rag.answerability import log_odds_of_yes, unmet_anchors
 from rag.evidence import Evidence
 from rag.prompts import confirmation_messages
-from rag.terms import name_is_in, names, numbers, numbers_asked_about
+from rag.terms import amounts, name_is_in, names, numbers, numbers_asked_about
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -39,7 +39,7 @@ class DraftSignals:
     support: float  # mean over the sentences, 0..1
     mentioned: float  # 1 if the cited passages mention all names and numbers asked about, else 0
     named: float  # share of the question's names in the cited words and their headings, 0..1
-    numbered: bool  # whether the cited passages have every number that is asked about
+    numbered: bool  # the cited passages have all numbers asked about, the draft no other years
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +83,17 @@ def measure_draft(
     """
     kept = [finding for finding in findings if finding.kept]
     cited = cited_by(kept)
+    said = " ".join(finding.text for finding in kept)
     log_odds = None
     if model is not None:
-        said = " ".join(finding.text for finding in kept)
         log_odds = log_odds_of_yes(model, confirmation_messages(question, cited, said))
     return DraftSignals(
         log_odds=log_odds,
         support=sum(finding.support for finding in kept) / len(kept),
         mentioned=float(not unmet_in(question, cited)),
         named=_share_named(question, cited),
-        numbered=numbers_asked_about(question) <= numbers(_surroundings(cited)),
+        numbered=numbers_asked_about(question) <= numbers(_surroundings(cited))
+        and not _tells_of_other_years(said, question),
     )
 
 
@@ -104,6 +105,14 @@ def cited_by(findings: Sequence[Finding]) -> list[Evidence]:
 def unmet_in(question: str, cited: Sequence[Evidence]) -> list[str]:
     """The question's names and numbers that the cited passages and their headings lack."""
     return unmet_anchors(question, _surroundings(cited))
+
+
+def _tells_of_other_years(said: str, question: str) -> bool:
+    """Whether an answer gives years, and none of those that it was asked about."""
+    asked, told = (
+        {value for value, kind in amounts(text) if kind == "year"} for text in (question, said)
+    )
+    return bool(asked and told) and not asked & told
 
 
 def _surroundings(cited: Sequence[Evidence]) -> str:

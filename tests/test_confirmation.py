@@ -125,3 +125,22 @@ def test_the_learned_weights_point_the_right_way() -> None:
 def test_nothing_cited_is_nothing_near() -> None:
     evidence = EvidenceSet("Who?", hits(CLIP), embedder=WordEmbedder())
     assert nearest_words("Who?", cited_by([check("Napoleon ate 12 pears.", evidence)])) == ""
+
+
+@pytest.mark.parametrize(
+    ("question", "draft", "numbered"),
+    [
+        ("Who patented an engine in 1883?", "Watt patented an engine in 1781.", False),
+        ("Who patented an engine in 1781?", "Watt patented an engine in 1781.", True),
+        ("What was patented between 1781 and 1883?", "Watt patented an engine in 1781.", True),
+        ("What was painted in 1883?", "The engine was painted green.", True),
+    ],
+)
+def test_an_answer_gives_a_year_that_was_asked_about_or_none(
+    question: str, draft: str, numbered: bool
+) -> None:
+    text = "Watt patented an engine in 1781. In 1883 the engine was painted green."
+    evidence = EvidenceSet(question, hits(text), embedder=WordEmbedder())
+    findings = [check(draft, evidence)]
+    assert findings[0].kept, findings[0].why
+    assert measure_draft(findings, question=question, model=None).numbered == numbered
