@@ -24,8 +24,10 @@ from rag.catalogue import ArticleSummary, Catalogue
 from rag.embedding import Embedder
 from rag.errors import ArticleError, FootnoteError, IndexUnavailable, UsageError
 from rag.generations import Lease, Place, read_pointer
+from rag.publishing import no_index
 from rag.reports import IndexProgress, IndexReport
 from rag.roots import FailedFile, absolute
+from rag.seals import open_catalogue
 from rag.settings import Settings
 from rag.updating import sync
 
@@ -230,9 +232,7 @@ def _open_catalogue(index: Path) -> Iterator[tuple[str, Catalogue]]:
     while True:
         pointer = read_pointer(index)
         if pointer is None:
-            raise IndexUnavailable(
-                f"There is no index in {index}.", hint="Make one: rag index PATH"
-            )
+            raise no_index(index)
         place = Place(index, pointer.name)
         try:
             lease = Lease(place)
@@ -241,7 +241,7 @@ def _open_catalogue(index: Path) -> Iterator[tuple[str, Catalogue]]:
             if read_pointer(index) == pointer:
                 raise
             # A writer went past and cleared this generation away.
-    with closing(lease), closing(Catalogue(place.catalogue)) as catalogue:
+    with closing(lease), closing(open_catalogue(place)) as catalogue:
         yield pointer.name, catalogue
 
 

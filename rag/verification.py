@@ -94,8 +94,8 @@ def fault_of(sentence: str, cited: Sequence[Evidence], evidence: EvidenceSet) ->
     named = _names_said(sentence, evidence.question)
     return (
         _name_fault(sentence, named, cited, evidence)
-        or _stitching_fault(sentence, named, cited)
-        or _number_fault(sentence, named, cited)
+        or _stitching_fault(sentence, named, cited, evidence.question)
+        or _number_fault(sentence, named, cited, evidence.question)
         or _denial_fault(sentence, evidence.question, cited)
     )
 
@@ -156,7 +156,9 @@ def _choose(sentence: str, evidence: EvidenceSet, similarities: Sequence[float])
     return chosen
 
 
-def _number_fault(sentence: str, named: frozenset[str], cited: Sequence[Evidence]) -> str:
+def _number_fault(
+    sentence: str, named: frozenset[str], cited: Sequence[Evidence], question: str
+) -> str:
     """Why a number of the sentence is not what the evidence says; "" if all are."""
     wanted = numbers(sentence)
     missing = wanted - frozenset().union(*(numbers(item.reading) for item in cited))
@@ -167,7 +169,7 @@ def _number_fault(sentence: str, named: frozenset[str], cited: Sequence[Evidence
         for value, kind in amounts(clause):
             if _belongs_elsewhere(value, kind, said, named, cited):
                 return f"the number {_listed([value])} belongs to something else"
-            if not _stands_by_names(value, kind, named, cited):
+            if not _stands_by_names(value, kind, named, cited, question):
                 return f"the number {_listed([value])} is not told of what the sentence names"
             if kind in MEASURES and _is_of_another_sort(value, clause, sentence, cited):
                 return f"the number {_listed([value])} is that of another sort of thing"
@@ -175,19 +177,19 @@ def _number_fault(sentence: str, named: frozenset[str], cited: Sequence[Evidence
 
 
 def _stands_by_names(
-    value: Decimal, kind: str, named: frozenset[str], cited: Sequence[Evidence]
+    value: Decimal, kind: str, named: frozenset[str], cited: Sequence[Evidence], question: str
 ) -> bool:
     """Whether some evidence with this number has all names of the sentence beside it.
 
     A measure has them in the same piece, before it in the same paragraph, or in heading or
-    title; years and counts stand further off, in the same passage.
+    title; years and counts stand further off, in the same passage or one that a name links.
     """
     for item in cited:
         if value in numbers(item.reading):
             chunk = item.chunk
             before = chunk.text[: item.start - chunk.start].rpartition("\n")[2]
             beside = f"{before}\n{item.headed_reading}"
-            where = beside if kind in MEASURES else item.passage
+            where = beside if kind in MEASURES else _linked(item, cited, named, question)
             if all(_is_named(name, where) for name in named):
                 return True
     return False
@@ -291,9 +293,25 @@ def _name_fault(
     return f"the passage does not name {', '.join(sorted(absent))}" if absent else ""
 
 
-def _stitching_fault(sentence: str, named: frozenset[str], cited: Sequence[Evidence]) -> str:
+def _linked(item: Evidence, cited: Sequence[Evidence], named: frozenset[str], question: str) -> str:
+    """A passage with those that share a name with it that the answer brings.
+
+    "Clonbrook is in Guyana, which joined in 1973" needs two passages, and Guyana is in both. A
+    name of the question links nothing: what is asked about stands beside much that is not of it.
+    """
+    brought = [name for name in named - names(question) if _is_named(name, item.passage)]
+    return "\n".join(
+        other.passage
+        for other in cited
+        if other is item or any(_is_named(name, other.passage) for name in brought)
+    )
+
+
+def _stitching_fault(
+    sentence: str, named: frozenset[str], cited: Sequence[Evidence], question: str
+) -> str:
     """Which names one clause joins that no passage has together; "" if none."""
-    passages = [item.passage for item in cited]
+    passages = [_linked(item, cited, named, question) for item in cited]
     cited_names = {n for n in named if any(_is_named(n, text) for text in passages)}
     for clause in clauses(sentence):
         joined = sorted(name for name in cited_names if name_is_in(name, clause))

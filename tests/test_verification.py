@@ -268,3 +268,15 @@ def test_evidence_stands_where_it_says(words: list[str], start: int) -> None:
 def test_any_draft_gets_a_finding(sentence: str) -> None:
     finding = check(sentence, EvidenceSet("What?", [hit()], embedder=WordEmbedder()))
     assert finding.kept == bool(finding.evidence)
+
+
+def test_a_name_that_the_answer_brings_links_two_passages() -> None:
+    evidence = two_articles(
+        "The village of Clonbrook lies on the coast of Guyana.",
+        "Its neighbour Guyana became a member of Caricom in 1973.",
+        "When did the country where Clonbrook lies become a member of Caricom?",
+    )
+    said = "The country where Clonbrook lies, Guyana, became a member of Caricom in 1973."
+    finding = check(said, evidence)
+    assert finding.kept, finding.why
+    assert len(finding.evidence) == 2
