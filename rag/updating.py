@@ -17,12 +17,7 @@ from rag.embedding import Embedder
 from rag.errors import ArticleError, IndexUnavailable, UsageError
 from rag.generations import Place, Pointer, read_pointer, writing
 from rag.mending import keep_damaged, open_current, salvage
-from rag.publishing import (
-    Draft,
-    clear_leftovers,
-    remembered_roots,
-    vectors_look_whole,
-)
+from rag.publishing import Draft, clear_leftovers, remembered_roots, vectors_look_whole
 from rag.records import Article
 from rag.reports import IndexProgress, IndexReport
 from rag.roots import FailedFile, absolute, article_files, article_ids, shipped_corpus

@@ -92,10 +92,11 @@ def fault_of(sentence: str, cited: Sequence[Evidence], evidence: EvidenceSet) ->
     if any(folded(sentence) in folded(item.text) for item in cited):
         return ""
     named = _names_said(sentence, evidence.question)
+    brought = named - names(evidence.question)
     return (
         _name_fault(sentence, named, cited, evidence)
-        or _stitching_fault(sentence, named, cited, evidence.question)
-        or _number_fault(sentence, named, cited, evidence.question)
+        or _stitching_fault(sentence, named, brought, cited)
+        or _number_fault(sentence, named, brought, cited)
         or _denial_fault(sentence, evidence.question, cited)
     )
 
@@ -157,7 +158,7 @@ def _choose(sentence: str, evidence: EvidenceSet, similarities: Sequence[float])
 
 
 def _number_fault(
-    sentence: str, named: frozenset[str], cited: Sequence[Evidence], question: str
+    sentence: str, named: frozenset[str], brought: frozenset[str], cited: Sequence[Evidence]
 ) -> str:
     """Why a number of the sentence is not what the evidence says; "" if all are."""
     wanted = numbers(sentence)
@@ -169,7 +170,7 @@ def _number_fault(
         for value, kind in amounts(clause):
             if _belongs_elsewhere(value, kind, said, named, cited):
                 return f"the number {_listed([value])} belongs to something else"
-            if not _stands_by_names(value, kind, named, cited, question):
+            if not _stands_by_names(value, kind, named, brought, cited):
                 return f"the number {_listed([value])} is not told of what the sentence names"
             if kind in MEASURES and _is_of_another_sort(value, clause, sentence, cited):
                 return f"the number {_listed([value])} is that of another sort of thing"
@@ -177,7 +178,11 @@ def _number_fault(
 
 
 def _stands_by_names(
-    value: Decimal, kind: str, named: frozenset[str], cited: Sequence[Evidence], question: str
+    value: Decimal,
+    kind: str,
+    named: frozenset[str],
+    brought: frozenset[str],
+    cited: Sequence[Evidence],
 ) -> bool:
     """Whether some evidence with this number has all names of the sentence beside it.
 
@@ -189,7 +194,7 @@ def _stands_by_names(
             chunk = item.chunk
             before = chunk.text[: item.start - chunk.start].rpartition("\n")[2]
             beside = f"{before}\n{item.headed_reading}"
-            where = beside if kind in MEASURES else _linked(item, cited, named, question)
+            where = beside if kind in MEASURES else _linked(item, brought, cited)
             if all(_is_named(name, where) for name in named):
                 return True
     return False
@@ -293,25 +298,25 @@ def _name_fault(
     return f"the passage does not name {', '.join(sorted(absent))}" if absent else ""
 
 
-def _linked(item: Evidence, cited: Sequence[Evidence], named: frozenset[str], question: str) -> str:
+def _linked(item: Evidence, brought: frozenset[str], cited: Sequence[Evidence]) -> str:
     """A passage with those that share a name with it that the answer brings.
 
     "Clonbrook is in Guyana, which joined in 1973" needs two passages, and Guyana is in both. A
     name of the question links nothing: what is asked about stands beside much that is not of it.
     """
-    brought = [name for name in named - names(question) if _is_named(name, item.passage)]
+    links = [name for name in brought if _is_named(name, item.passage)]
     return "\n".join(
         other.passage
         for other in cited
-        if other is item or any(_is_named(name, other.passage) for name in brought)
+        if other is item or any(_is_named(name, other.passage) for name in links)
     )
 
 
 def _stitching_fault(
-    sentence: str, named: frozenset[str], cited: Sequence[Evidence], question: str
+    sentence: str, named: frozenset[str], brought: frozenset[str], cited: Sequence[Evidence]
 ) -> str:
     """Which names one clause joins that no passage has together; "" if none."""
-    passages = [_linked(item, cited, named, question) for item in cited]
+    passages = [_linked(item, brought, cited) for item in cited]
     cited_names = {n for n in named if any(_is_named(n, text) for text in passages)}
     for clause in clauses(sentence):
         joined = sorted(name for name in cited_names if name_is_in(name, clause))
