@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     # Retrieval, each stage with its own switch so that it can be measured.
     passages: int = Field(15, ge=1, le=50, description="Passages that evidence is taken from.")
     reading_tokens: int = Field(
-        350, ge=50, description="Evidence given to the language model, in the embedder's tokens."
+        250, ge=50, description="Evidence given to the language model, in the embedder's tokens."
     )
     candidates: int = Field(40, ge=1, le=500, description="Chunks each search may propose.")
     search_vectors: bool = True

@@ -105,6 +105,30 @@ def test_what_answers_is_read_first() -> None:
     assert [piece.text for piece in read if "video" in piece.text]
 
 
+def read_of(question: str, *passages: str, budget: int) -> list[str]:
+    embedder = WordEmbedder()
+    hits = [hit(text, start=1000 * rank, rank=rank) for rank, text in enumerate(passages, start=1)]
+    evidence = EvidenceSet(question, hits, embedder=embedder)
+    return [piece.text for piece in evidence.select(budget, count_tokens=embedder.count_tokens)]
+
+
+def test_the_passage_that_answers_best_stands_next_to_the_question() -> None:
+    passages = ["A video clip costs five dollars.", "A video needs power.", "Rain is wet."]
+    read = read_of("What does a video clip cost?", *passages, budget=60)
+    assert read == [*reversed(passages[1:]), passages[0]]
+
+
+def test_what_refers_back_is_read_with_what_it_refers_to() -> None:
+    text = "Models invent plausible statements. This fault is named hallucination. Rain is wet."
+    read = read_of("What is hallucination named?", text, budget=10)
+    assert read == ["Models invent plausible statements.", "This fault is named hallucination."]
+
+
+def test_one_piece_is_read_even_if_what_it_refers_to_is_too_long() -> None:
+    text = "Models invent many plausible statements. This is hallucination."
+    assert read_of("What is hallucination?", text, budget=3) == ["This is hallucination."]
+
+
 def test_one_place_is_one_piece_however_often_it_was_retrieved() -> None:
     again: list[Evidence] = list(
         evidence_of([hit("It costs much."), hit("It costs much.", rank=2)])
