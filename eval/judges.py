@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import date
 from functools import partial
 from importlib import resources
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from eval import metrics
 from eval.agreement import PARTS, likeness
 from eval.cases import read_lines
-from eval.meter import TRACES, ask, traces
+from eval.meter import Traces, ask, traces
 from eval.records import Figure
 from rag import load_settings, open_chat_model, open_embedder
 
@@ -112,10 +112,14 @@ def fit(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     sentences = [line for line in lines if "invented" in line]
     scores: dict[str, list[Figure]] = {}
     meter = {}
-    for name, parts in (("with_doubt", TRACES), ("without_doubt", TRACES[:-1])):
-        told = "the meter" + ("" if name == "with_doubt" else " without a language model")
-        measured = [line for line in sentences if all(line[part] is not None for part in parts)]
-        meter[name], figures = _fit_meter(measured, parts)
+    for name, told in (
+        ("with_doubt", "the meter"),
+        ("without_doubt", "the meter without a language model"),
+    ):
+        asked = name == "with_doubt"
+        measured = [line for line in sentences if not asked or line["doubt"] is not None]
+        seen = [_traces_of(line, asked=asked) for line in measured]
+        meter[name], figures = _fit_meter(measured, seen)
         scores |= {f"{told}, on {group}": found for group, found in figures.items()}
     pairs = [line for line in lines if "human" in line]
     labelled = [line for line in lines if "right" in line]
@@ -131,13 +135,20 @@ def fit(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
+def _traces_of(line: Mapping[str, Any], *, asked: bool) -> Traces:
+    """What `measure` recorded; the language model's doubt only if `asked`."""
+    recorded = {field.name: line[field.name] for field in fields(Traces)}
+    return Traces(**recorded | ({} if asked else {"doubt": None}))
+
+
 def _fit_meter(
-    lines: Sequence[Mapping[str, Any]], parts: Sequence[str]
+    lines: Sequence[Mapping[str, Any]], seen: Sequence[Traces]
 ) -> tuple[dict[str, Any], dict[str, list[Figure]]]:
     import numpy as np
     from sklearn.linear_model import LogisticRegression
 
-    values = np.array([[line[part] for part in parts] for line in lines], dtype=float)
+    parts = list(seen[0].features)
+    values = np.array([list(found.features.values()) for found in seen])
     invented = np.array([line["invented"] for line in lines])
     groups = np.array([line["set"] for line in lines])
     # In each set, the invented count as much as the held.

@@ -20,7 +20,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -59,8 +59,16 @@ class Traces:
     names: float  # 1 if it has a name from nowhere
     doubt: float | None  # the language model's log P(No) - log P(Yes); None if not asked
 
+    @property
+    def features(self) -> dict[str, float]:
+        """What the logistic model reads; the language model's word only if it was asked.
 
-TRACES = [field.name for field in fields(Traces)]
+        It counts for less where the words alone tell, so their product is a feature.
+        """
+        found = {"lacking": self.lacking, "figures": self.figures, "names": self.names}
+        if self.doubt is not None:
+            found |= {"doubt": self.doubt, "doubt_of_lacking": self.doubt * self.lacking}
+        return found
 
 
 def traces(sentence: str, passages: Sequence[str]) -> Traces:
@@ -89,7 +97,7 @@ def ask(found: Traces, sentence: str, passages: Sequence[str], *, model: BaseCha
 
 @dataclass(frozen=True, slots=True)
 class MeterWeights:
-    """A logistic model over `Traces`; from `threshold` a sentence counts as invented."""
+    """A logistic model over `features`; from `threshold` a sentence counts as invented."""
 
     bias: float
     weights: Mapping[str, float]
@@ -97,9 +105,8 @@ class MeterWeights:
 
     def invented(self, found: Traces) -> float:
         """How likely the passages do not hold the sentence, 0..1."""
-        total = self.bias + sum(
-            weight * (getattr(found, name) or 0.0) for name, weight in self.weights.items()
-        )
+        features = found.features
+        total = self.bias + sum(weight * features[name] for name, weight in self.weights.items())
         return 1.0 / (1.0 + math.exp(-total))
 
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from eval.meter import (
     LONGEST_PASSAGE,
-    TRACES,
     Meter,
     MeterWeights,
     ask,
@@ -33,8 +32,7 @@ texts = st.lists(words, min_size=1, max_size=12).map(" ".join)
 def seen(sentence: str, *passages: str) -> dict[str, float]:
     """The traces that are there."""
     found = traces(sentence, passages or (PASSAGE,))
-    values = {name: getattr(found, name) for name in TRACES}
-    return {name: round(value, 3) for name, value in values.items() if value}
+    return {name: round(value, 3) for name, value in found.features.items() if value}
 
 
 @pytest.mark.parametrize(
@@ -113,10 +111,11 @@ def test_weights_give_a_probability_that_rises_with_what_weighs() -> None:
 # With the learned weights.
 
 
-@pytest.mark.parametrize("name", ["with_doubt", "without_doubt"])
-def test_the_learned_weights_are_over_the_traces(name: str) -> None:
+@pytest.mark.parametrize(("name", "doubt"), [("with_doubt", 1.0), ("without_doubt", None)])
+def test_the_learned_weights_are_over_the_features(name: str, doubt: float | None) -> None:
     learned = learned_meter()[name]
-    assert list(learned.weights) == (TRACES if name == "with_doubt" else TRACES[:-1])
+    found = replace(traces(INVENTED, [PASSAGE]), doubt=doubt)
+    assert list(learned.weights) == list(found.features)
     assert 0 < learned.threshold < 1
 
 
