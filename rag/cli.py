@@ -243,18 +243,19 @@ def chat(
     from ui.library import Library
 
     settings = load_settings(index=index, model=model)
-    articles = open_index(settings).articles()
+    embedder = open_embedder(settings)
+    articles = open_index(settings, embedder=embedder).articles()
     opened = threading.Event()
 
     def load() -> Assistant:
         # llama.cpp silences the whole process while it loads, so the address is printed first.
         opened.wait()
-        return open_assistant(settings)
+        return open_assistant(settings, embedder=embedder)
 
     page = build_app(
         load,
         examples=EXAMPLES if _is_shipped_corpus(articles) else (),
-        library=Library(settings, open_embedder=lambda: open_embedder(settings)),
+        library=Library(settings, open_embedder=lambda: embedder),
     )
     launch(page, host=host, port=port, when_open=opened.set)
 

@@ -19,7 +19,7 @@ from rag.engine import check_engine
 from rag.errors import FootnoteError
 from rag.mending import mend
 from rag.models import find
-from rag.pipeline import open_index, open_retriever
+from rag.pipeline import open_embedder, open_index, open_retriever
 from rag.settings import Settings
 
 LIBRARIES = (
@@ -56,6 +56,8 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield _disk(settings)
     embedding = _attempt("embedding model", lambda: str(_model(settings, settings.embedding_model)))
     yield embedding
+    if embedding.ok:
+        yield _attempt("embedder", lambda: _embedder(settings))
     if settings.llm_url:
         language = Check("language model", True, f"the server at {settings.llm_url}")
         yield language
@@ -120,15 +122,23 @@ def _model(settings: Settings, name: str) -> Path:
     return find(name, directory=settings.models_directory)
 
 
+def _embedder(settings: Settings) -> str:
+    embedder = open_embedder(settings)
+    if why := embedder.fallback:
+        return f"{embedder.name} on torch, which is slower, because: {why}"
+    return f"{embedder.name} in onnxruntime"
+
+
 def _index(settings: Settings, *, searchable: bool) -> str:
     mended = mend(settings.index_directory, chroma_url=settings.chroma_url)
-    articles = open_index(settings).articles()
+    embedder = open_embedder(settings) if searchable else None
+    articles = open_index(settings, embedder=embedder).articles()
     detail = f"{len(articles)} articles in {settings.index_directory}"
     if mended:
         detail = f"{detail}; mended: {'; '.join(mended)}"
     if not searchable or not articles:
         return detail
-    if not open_retriever(settings).hits(articles[0].title):
+    if not open_retriever(settings, embedder=embedder).hits(articles[0].title):
         raise FootnoteError(
             f"{detail}, but searching it finds nothing.", hint="rag index --rebuild"
         )

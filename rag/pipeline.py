@@ -18,7 +18,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from rag.answering import Stopwatch, stream_answer
 from rag.conversation import resolve
-from rag.embedding import Embedder, load_embedder
+from rag.embedding import Embedder, GraphEmbedder, load_embedder
 from rag.errors import UsageError
 from rag.index import Index
 from rag.llm import load_chat_model
@@ -108,16 +108,19 @@ def read_input(input: AssistantInput) -> tuple[str, list[tuple[str, str]]]:
     return question, history
 
 
-def open_index(settings: Settings) -> Index:
-    """The index that the settings name, for reading."""
+def open_index(settings: Settings, *, embedder: Embedder | None = None) -> Index:
+    """The index that the settings name, for reading; to search its vectors, with the embedder.
+
+    Raises `IndexUnavailable` where there is none, or another embedder made it.
+    """
     return Index.open(
         settings.index_directory,
         chroma_url=settings.chroma_url,
-        embedder_name=settings.embedding_model,
+        embedder_name=embedder.name if embedder else None,
     )
 
 
-def open_embedder(settings: Settings) -> Embedder:
+def open_embedder(settings: Settings) -> GraphEmbedder:
     """The embedding model that the settings name."""
     folder = find(settings.embedding_model, directory=settings.models_directory)
     return load_embedder(folder, name=settings.embedding_model, directory=settings.models_directory)
@@ -135,16 +138,17 @@ def sha256_of_model(settings: Settings) -> str:
     return sha256_of(settings.model, directory=settings.models_directory)
 
 
-def open_retriever(settings: Settings) -> HybridRetriever:
-    """The retriever over the index that the settings name."""
-    index = open_index(settings)
-    return HybridRetriever(index=index, embedder=open_embedder(settings), settings=settings)
+def open_retriever(settings: Settings, *, embedder: Embedder | None = None) -> HybridRetriever:
+    """The retriever over the index that the settings name; opens the embedder if not given."""
+    embedder = embedder or open_embedder(settings)
+    index = open_index(settings, embedder=embedder)
+    return HybridRetriever(index=index, embedder=embedder, settings=settings)
 
 
 def open_assistant(settings: Settings, *, embedder: Embedder | None = None) -> Assistant:
     """Everything wired together; loads the language model, and the embedding model if not given."""
-    index = open_index(settings)
     embedder = embedder or open_embedder(settings)
+    index = open_index(settings, embedder=embedder)
     with ThreadPoolExecutor(max_workers=1) as beside:
         # The embedding library takes seconds to load; the language model is read meanwhile.
         warmed = beside.submit(embedder.embed, ["ready"])

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ARTICLE, need_model, run_rag
+from tests.library import Library
 
 # The largest of the registry: no test fetches it.
 ABSENT_MODEL = "qwen3-4b-instruct-2507"
@@ -154,10 +155,30 @@ def test_the_default_model_answers_with_a_quote_and_abstains(small_index: Path) 
 
 
 @pytest.mark.models
+def test_an_index_of_another_embedder_says_what_to_run_and_that_mends_it(tmp_path: Path) -> None:
+    need_model("all-MiniLM-L6-v2")
+    library = Library(tmp_path)
+    library.write("larkspur.md", ARTICLE)
+    library.sync(library.articles)
+    place = ["--index", library.settings.index_directory]
+    for command in (["search", "mirror"], ["ask", "Who opened it?"], ["chat", "--port", "7999"]):
+        run = run_rag(*command, *place)
+        assert run.returncode == 1
+        assert run.stderr.count("\n") == 1
+        assert "with the embedding model words, not all-MiniLM-L6-v2" in run.stderr
+        assert run.stderr.endswith("Run: rag index\n")
+    made = json.loads(run_rag("index", "--json", *place).stdout)
+    assert (made["unchanged"], made["failed"]) == (1, [])
+    assert "2.4 metres" in run_rag("search", "mirror", *place).stdout
+
+
+@pytest.mark.models
 def test_doctor_says_how_to_mend(tmp_path: Path, small_index: Path) -> None:
     run = run_rag("doctor", "--json", "--index", small_index, "--model", "smollm2-135m-instruct")
     value = json.loads(run.stdout)
     assert {"python", "engine", "index", "offline"} <= {check["name"] for check in value["checks"]}
+    (embedder,) = [c for c in value["checks"] if c["name"] == "embedder"]
+    assert embedder["detail"].startswith("all-MiniLM-L6-v2")
     absent = run_rag("doctor", "--json", "--index", small_index, "--model", ABSENT_MODEL)
     (offline,) = [c for c in json.loads(absent.stdout)["checks"] if c["name"] == "offline"]
     assert not offline["ok"]

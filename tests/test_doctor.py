@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from rag.doctor import what_leaves
+from rag.doctor import Check, examine, what_leaves
 from rag.settings import Settings
+from tests.test_embedding_graph import change_json, write_model
 
 NOTHING = "questions, articles and answers stay on this machine"
 
@@ -25,3 +28,19 @@ NOTHING = "questions, articles and answers stay on this machine"
 )
 def test_what_leaves_this_machine_is_said(settings: Settings, said: str) -> None:
     assert what_leaves(settings) == said
+
+
+def embedder_check(settings: Settings) -> Check:
+    return next(check for check in examine(settings) if check.name == "embedder")
+
+
+@pytest.mark.slow
+def test_the_embedder_in_use_is_named_and_why_it_is_the_slow_one(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "tiny")
+    settings = Settings(home=tmp_path, embedding_model=str(model))
+    assert embedder_check(settings).detail == f"{model} int8 in onnxruntime"
+    change_json(model / "config.json", hidden_act="relu")
+    check = embedder_check(settings)
+    assert check.ok
+    assert check.detail.startswith(f"{model} on torch, which is slower, because: ")
+    assert "hidden_act is 'relu'" in check.detail

@@ -7,7 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag.embedding import Embedder, SentenceTransformerEmbedder, load_embedder
+from rag.embedding import (
+    LEAST_COSINE,
+    Embedder,
+    SentenceTransformerEmbedder,
+    load_embedder,
+)
 from rag.errors import ModelError, ModelMissing
 from tests.conftest import need_model
 
@@ -42,11 +47,12 @@ def test_tokens_are_counted_beyond_what_the_model_reads(embedder: Embedder) -> N
 
 @pytest.mark.models
 @pytest.mark.slow
-def test_each_text_gets_the_row_of_the_reference_whatever_stands_beside_it(
+def test_each_text_gets_a_row_near_the_reference_whatever_stands_beside_it(
     embedder: Embedder,
 ) -> None:
     reference = SentenceTransformerEmbedder(need_model(NAME), name=NAME)
-    assert np.allclose(embedder.embed(TEXTS), reference.embed(TEXTS), atol=1e-5)
+    assert embedder.name == f"{reference.name} int8"
+    assert (embedder.embed(TEXTS) * reference.embed(TEXTS)).sum(axis=1).min() >= LEAST_COSINE
     together = embedder.embed(TEXTS)
     assert together.dtype == np.float32
     assert together.shape == (len(TEXTS), embedder.dimension)
@@ -71,7 +77,7 @@ def test_threads_may_share_an_embedder(embedder: Embedder) -> None:
     expected = embedder.embed(TEXTS)
     with ThreadPoolExecutor(4) as pool:
         for vectors in pool.map(embedder.embed, [TEXTS] * 8):
-            assert np.allclose(vectors, expected, atol=1e-5)
+            assert np.array_equal(vectors, expected)
 
 
 @pytest.mark.models

@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from rag.errors import IndexLocked, IndexUnavailable, UsageError
 from rag.generations import Place, read_pointer
@@ -279,6 +281,29 @@ def test_other_settings_split_and_embed_again(library: Library) -> None:
     Index.open(directory, embedder_name="other words").close()
     with pytest.raises(IndexUnavailable, match="other words"):
         Index.open(directory, embedder_name="words")
+
+
+class TurnedEmbedder(CountingEmbedder):
+    """Other vectors for the same texts, counted by the same tokens."""
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.roll(super().embed(texts), 1, axis=1)
+
+
+def test_another_embedder_embeds_the_same_chunks_again_and_nothing_else_changes(
+    library: Library,
+) -> None:
+    before = library.contents()
+    roots = library.open().roots()
+    library.embedder = TurnedEmbedder("turned")
+    report = library.sync()
+    assert (report.added, report.changed, report.removed, report.failed) == (0, 0, 0, ())
+    assert len(library.embedder.embedded) == report.chunks
+    assert library.contents() == before
+    assert library.open().roots() == roots == [library.articles]
+    assert_whole(library)
+    library.sync()
+    assert library.embedder.embedded == []
 
 
 def test_an_index_may_leave_faqs_out_and_take_them_back(library: Library) -> None:
