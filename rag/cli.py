@@ -1,4 +1,4 @@
-"""The `rag` command: index, search, ask, eval, chat, models, doctor.
+"""The `rag` command: index, search, ask, eval, chat, models, doctor, bench.
 
 Results go to stdout, everything else to stderr. Exit codes: 0 done (an abstention is an
 answer), 1 done in part or failed, 2 used wrongly. An error is one line that says what
@@ -17,11 +17,12 @@ import typer
 from rich.markup import escape
 
 from rag import terminal
+from rag.cli_bench import bench_command
 from rag.cli_index import index_command
 from rag.cli_models import models_app
 from rag.errors import FootnoteError, UsageError
 from rag.settings import Settings, load_settings
-from rag.terminal import IndexOption, JsonOption, err, out, print_json
+from rag.terminal import IndexOption, JsonOption, ModelOption, err, out, print_json
 
 if TYPE_CHECKING:
     from rag.catalogue import ArticleSummary
@@ -39,11 +40,8 @@ app = typer.Typer(
 app.command("index", epilog="Example: rag index ~/articles notes.md --index ./my-index")(
     index_command
 )
+app.command("bench", epilog="Example: rag bench --json > bench.json")(bench_command)
 app.add_typer(models_app, name="models")
-
-ModelOption = Annotated[
-    str | None, typer.Option("--model", help="A name from `rag models list`, or a .gguf file.")
-]
 
 
 @app.callback()

@@ -13,6 +13,7 @@ import codecs
 import ctypes
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from pydantic import PrivateAttr, SecretStr
 
 from rag.engine import physical_cores
 from rag.errors import DependencyError, EngineError, ModelError, UsageError
-from rag.prefixes import Prefixes, State, shared_prefix
+from rag.prefixes import Memory, Prefixes, State, shared_prefix
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import CallbackManagerForLLMRun
@@ -114,6 +115,31 @@ class LlamaChat(BaseChatModel):
     def get_num_tokens(self, text: str) -> int:
         """The tokens of `text` by the model's own tokenizer, special tokens off."""
         return len(self._tokenize(text, special=False))
+
+    def exchange_memory(self, memory: Memory | None = None) -> Memory:
+        """Go on with `memory`, or with none, and return what was remembered until now.
+
+        Whoever measures two ways of asking gives each its own, as if it were the only one.
+        """
+        with self._lock:
+            known = [int(token) for token in self._llama.input_ids[: self._llama.n_tokens]]
+            given = Memory(State(known, self._state()), self._prefixes)
+            self._llama.reset()
+            self._prefixes = memory.prefixes if memory else Prefixes()
+            if memory and memory.state.tokens and self._load_state(memory.state):
+                self._llama.n_tokens = len(memory.state.tokens)
+        return given
+
+    def generate_plainly(self, messages: list[BaseMessage], *, max_tokens: int) -> Iterator[int]:
+        """The tokens that llama-cpp-python's own loop writes, to measure this class against.
+
+        Reads the whole prompt, remembers nothing of it, and goes on after an end token.
+        """
+        prompt = self._prompt_tokens(messages)
+        with self._lock:
+            self._llama.reset()
+            yield from islice(self._llama.generate(prompt, temp=0.0), max_tokens)
+            self._llama.reset()
 
     def _generate(
         self,

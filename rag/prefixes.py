@@ -61,6 +61,14 @@ class Prefixes:
         self._states.append(State(tokens, data))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Memory:
+    """What a model has read, and the beginnings of prompts that it has kept."""
+
+    state: State
+    prefixes: Prefixes
+
+
 def shared_prefix(known: Sequence[int] | np.ndarray[Any, Any], prompt: Sequence[int]) -> int:
     """How many tokens two sequences have in common at their start."""
     length = min(len(known), len(prompt))

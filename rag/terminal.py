@@ -42,6 +42,9 @@ err = Console(stderr=True, highlight=False)
 IndexOption = Annotated[
     Path | None, typer.Option("--index", help="The index folder.", metavar="DIR")
 ]
+ModelOption = Annotated[
+    str | None, typer.Option("--model", help="A name from `rag models list`, or a .gguf file.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
 
 STAGES = {
@@ -160,6 +163,26 @@ def counting(err: Console) -> Iterator[Progress]:
         disable=not err.is_terminal,  # or it leaves an empty line in a log
     ) as progress:
         yield progress
+
+
+@contextmanager
+def measuring(err: Console) -> Iterator[Callable[[str, float, float], None]]:
+    """A bar that is told (what is measured, how much is done, of how much), with the time left."""
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("[dim]left[/dim]"),
+        TimeRemainingColumn(),
+        console=err,
+        transient=True,
+        disable=not err.is_terminal,
+    ) as progress:
+        task = progress.add_task("Starting", total=None)
+        yield lambda what, done, total: progress.update(
+            task, description=what, completed=done, total=total
+        )
 
 
 @contextmanager

@@ -151,6 +151,39 @@ class VectorStore:
             self._client = None
 
 
+class PlainStore:
+    """Chroma as it comes, texts and defaults included: what Footnote's index is measured against.
+
+    Raises `IndexUnavailable` as `VectorStore` does.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Makes a store in `folder`."""
+        self._place = str(folder)
+        with _mapped(self._place):
+            with _clients:
+                self._client = _connect(folder, None)
+            self._collection = self._client.create_collection(
+                COLLECTION, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
+            )
+
+    def add(self, texts: Sequence[str], vectors: NDArray[np.float32]) -> None:
+        """Adds texts, at most `BATCH`, each with its vector."""
+        ids = [str(number) for number in range(len(texts))]
+        with _mapped(self._place):
+            self._collection.add(ids=ids, embeddings=vectors, documents=list(texts))
+
+    def search(self, vector: NDArray[np.float32], *, limit: int) -> list[str]:
+        """The nearest texts, best first."""
+        with _mapped(self._place):
+            found = self._collection.query(query_embeddings=[vector], n_results=limit)
+        return list(found["documents"][0])
+
+    def close(self) -> None:
+        with _clients:
+            self._client.close()
+
+
 class ExactVectors:
     """The same search without a store: compares with every vector, in memory.
 

@@ -40,8 +40,10 @@ disagreement reasons
 confirmation
 answering
 pipeline
-batch terminal doctor
-cli_models cli_index
+batch terminal doctor rounds machine
+bench_parts
+bench
+cli_models cli_index cli_bench
 cli
 __main__
 """

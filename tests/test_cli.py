@@ -13,7 +13,7 @@ from tests.library import Library
 # The largest of the registry: no test fetches it.
 ABSENT_MODEL = "qwen3-4b-instruct-2507"
 
-COMMANDS = ["index", "search", "ask", "chat", "models", "doctor"]
+COMMANDS = ["index", "search", "ask", "chat", "models", "doctor", "bench"]
 
 
 def test_help_names_every_command_and_shows_an_example() -> None:

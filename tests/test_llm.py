@@ -90,6 +90,30 @@ def test_a_beginning_that_comes_again_after_other_prompts_is_kept(smollm: LlamaC
 
 
 @pytest.mark.models
+def test_a_memory_that_is_given_back_need_not_be_read_again(smollm: LlamaChat) -> None:
+    question = f"{INSTRUCTION} Which colour has coal?"
+    smollm.exchange_memory()
+    first = smollm.bind(max_tokens=12).invoke(question).content
+    known = smollm._llama.n_tokens
+    mine = smollm.exchange_memory()
+    assert smollm._llama.n_tokens == 0
+    smollm.bind(max_tokens=4).invoke("Something else.")
+    smollm.exchange_memory(mine)
+    assert smollm._llama.n_tokens == known
+    assert smollm._recall(smollm._prompt_tokens([HumanMessage(question)])) > 100
+    assert smollm.bind(max_tokens=12).invoke(question).content == first
+
+
+@pytest.mark.models
+def test_the_plain_loop_writes_what_the_chat_does(smollm: LlamaChat) -> None:
+    prompt = [HumanMessage("Count to five.")]
+    plainly = list(smollm.generate_plainly(prompt, max_tokens=8))
+    assert smollm._llama.n_tokens == 0
+    text = smollm._llama.detokenize(plainly).decode()
+    assert text == smollm.bind(max_tokens=8).invoke(prompt).content
+
+
+@pytest.mark.models
 def test_streamed_pieces_are_the_answer(smollm: LlamaChat) -> None:
     whole = smollm.bind(max_tokens=12).invoke("Count to five.").content
     pieces = [str(piece.content) for piece in smollm.bind(max_tokens=12).stream("Count to five.")]
