@@ -101,7 +101,7 @@ def test_a_passage_as_long_as_a_book_is_cut_for_the_language_model() -> None:
 
 def test_weights_give_a_probability_that_rises_with_what_weighs() -> None:
     weights = MeterWeights(bias=-1.0, weights={"figures": 2.0, "doubt": 0.5}, threshold=0.5)
-    nothing = traces("", [PASSAGE])
+    nothing = replace(traces("", [PASSAGE]), doubt=0.0)
     figure, doubted = replace(nothing, figures=1.0), replace(nothing, figures=1.0, doubt=4.0)
     assert weights.invented(nothing) == pytest.approx(1 / (1 + math.e))
     assert weights.invented(figure) == pytest.approx(1 - 1 / (1 + math.e))
