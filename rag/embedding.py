@@ -224,6 +224,10 @@ class GraphEmbedder:
 class _Session:
     """An open graph and the tokenizer of its model. May be shared by threads.
 
+    The graph runs on threads of its own only. Its integer kernels set up a processor's matrix
+    unit (AMX) as they need it, for the thread they run on, and so does llama.cpp, once a thread:
+    a language model that ran on a thread where a text was embedded would write nonsense.
+
     Raises `ModelError` when the graph is damaged, or a text cannot be embedded.
     """
 
@@ -242,12 +246,13 @@ class _Session:
             if isinstance(error, type) and issubclass(error, Exception)
         )
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # the calling thread's: texts are shared out, not rows
+        options.intra_op_num_threads = 1  # the thread that runs it: texts are shared out, not rows
         options.log_severity_level = 4
+        self._threads = ThreadPoolExecutor(physical_cores(), thread_name_prefix="embedding")
         try:
-            self._session = onnxruntime.InferenceSession(
-                graph, options, providers=["CPUExecutionProvider"]
-            )
+            self._session = self._threads.submit(
+                onnxruntime.InferenceSession, graph, options, providers=["CPUExecutionProvider"]
+            ).result()
         except self._errors as error:
             raise ModelError(
                 f"The graph of {folder} cannot be opened: {_first_line(error)}"
@@ -263,12 +268,8 @@ class _Session:
         encoded = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         try:
-            if len(texts) == 1:
-                vectors[0] = self._vector(encoded[0])
-            elif texts:
-                with ThreadPoolExecutor(physical_cores()) as pool:
-                    for row, vector in enumerate(pool.map(self._vector, encoded)):
-                        vectors[row] = vector
+            for row, vector in enumerate(self._threads.map(self._vector, encoded)):
+                vectors[row] = vector
         except self._errors as error:
             raise ModelError(
                 f"The embedding model failed on {len(texts)} texts: {_first_line(error)}"

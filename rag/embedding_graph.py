@@ -162,8 +162,8 @@ def quantise(weights: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np
     """
     import numpy as np
 
-    largest = np.abs(weights).max(axis=0)
-    steps = np.where(largest > 0, largest / MOST_STEPS, 1).astype(np.float32)
+    smallest = np.finfo(np.float32).tiny  # so that nothing is divided by 0
+    steps = np.maximum(np.abs(weights).max(axis=0) / MOST_STEPS, smallest).astype(np.float32)
     return np.rint(weights / steps).astype(np.int8), steps
 
 

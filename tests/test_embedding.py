@@ -14,6 +14,7 @@ from rag.embedding import (
     load_embedder,
 )
 from rag.errors import ModelError, ModelMissing
+from rag.llm import LlamaChat
 from tests.conftest import need_model
 
 NAME = "all-MiniLM-L6-v2"
@@ -92,3 +93,22 @@ def test_damaged_weights_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot be loaded") as caught:
         embedder.embed(["text"])
     assert "\n" not in caught.value.message
+
+
+@pytest.mark.models
+def test_the_language_model_reads_and_writes_the_same_beside_an_embedder(
+    embedder: Embedder,
+) -> None:
+    """Both may use the matrix unit of a processor, whose state belongs to a thread."""
+
+    def reply() -> str:
+        model = LlamaChat(model_path=str(need_model("smollm2-135m-instruct")), context_length=512)
+        return model.bind(max_tokens=24).invoke("Name three colours of the rainbow.").text
+
+    expected = reply()
+    model = LlamaChat(model_path=str(need_model("smollm2-135m-instruct")), context_length=512)
+    assert model.bind(max_tokens=1).invoke("What is a harbour?").text
+    embedder.embed(TEXTS[:1])
+    embedder.embed(TEXTS)
+    written = model.bind(max_tokens=24).invoke("Name three colours of the rainbow.").text
+    assert written == expected == reply()
