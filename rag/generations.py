@@ -126,6 +126,7 @@ def switch(index: Path, pointer: Pointer) -> None:
     """Makes a generation the one that is read, once every byte of it is on the disk."""
     _sync_tree(Place(index, pointer.name).folder)
     _sync(index / GENERATIONS)
+    _sync(index)  # the folder of all generations is new where this is the first
     draft = index / f"{POINTER}.new"
     with draft.open("w", encoding="utf-8") as file:
         json.dump({"format": POINTER_FORMAT, **asdict(pointer)}, file, indent=1)

@@ -212,7 +212,7 @@ class CrashHarness:
 def leftovers(index: Path) -> list[str]:
     """What a finished run should not leave: all but two generations, the pointer and the lock."""
     entries = {path.name for path in index.iterdir()}
-    generations = sorted(path.name for path in (index / "generations").iterdir())
+    generations = sorted(path.name for path in index.glob("generations/*"))
     return sorted(entries - {"current.json", "generations", "write.lock"}) + generations[2:]
 
 

@@ -5,6 +5,7 @@ The share of `tests.crash_runs` that is quick enough for every day.
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import sys
@@ -16,7 +17,16 @@ from typing import Any
 
 import pytest
 
-from rag.generations import Lease, Place, leftovers, read_pointer, writing
+from rag.generations import (
+    Lease,
+    Place,
+    Pointer,
+    leftovers,
+    new_place,
+    read_pointer,
+    switch,
+    writing,
+)
 from rag.index import Index
 from rag.settings import Settings
 from rag.updating import IndexProgress
@@ -67,6 +77,20 @@ def test_whatever_stops_a_writer_the_index_is_the_old_or_the_new_one(tmp_path: P
     assert [outcome for outcome in outcomes if not outcome.is_fine] == []
     assert len(outcomes) == len(scenarios) * (KILLS + ERRORS + POWER_LOSSES)
     assert {outcome.served for outcome in outcomes} == {"old", "new"}
+
+
+def test_a_generations_folders_are_on_the_disk_before_it_is_pointed_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a loss of power may leave a pointer, and nothing where it points."""
+    place = new_place(tmp_path, number=1)
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(os.fstat(file).st_ino))
+    monkeypatch.setattr(os, "replace", lambda *names: synced.append(0))
+    switch(tmp_path, Pointer(number=1, name=place.name, previous=""))
+    needed = [folder.stat().st_ino for folder in (place.folder, *place.folder.parents[:2])]
+    assert place.folder.parents[1] == tmp_path
+    assert set(needed) <= set(synced[: synced.index(0)])
 
 
 def test_an_index_is_read_where_the_disk_takes_no_more(tmp_path: Path) -> None:
