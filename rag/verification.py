@@ -49,7 +49,8 @@ LEAST_WORDS = 2  # that a further item of a cited list must bring: a long list h
 SUPPORT_FLOOR = 0.4
 # Kinds of number that stand beside the name of what they measure.
 MEASURES = frozenset({"money", "percent", "multiple"})
-MOSTLY = 0.5  # of what a clause denies; the rest may be where or for whom
+MOSTLY = 0.5  # of what a clause denies or prefers; the rest may be where or for whom
+PREFERENCES = content_words("better best worse worst superior inferior preferable")
 SAME_WORDS = 0.6  # how well a number's words must match, beside those of the best number
 
 
@@ -97,6 +98,7 @@ def fault_of(sentence: str, cited: Sequence[Evidence], evidence: EvidenceSet) ->
         _name_fault(sentence, named, cited, evidence)
         or _stitching_fault(sentence, named, brought, cited)
         or _number_fault(sentence, named, brought, cited)
+        or _preference_fault(sentence, cited)
         or _denial_fault(sentence, evidence.question, cited)
     )
 
@@ -324,6 +326,21 @@ def _stitching_fault(
         if len(joined) > 1 and not together:
             return f"no passage names {', '.join(joined)} together"
     return ""
+
+
+def _preference_fault(sentence: str, cited: Sequence[Evidence]) -> str:
+    """What is said to be better or worse where no piece says so of the same things; "" if none.
+
+    These words stand anywhere ("better results"), so that they lend themselves to any claim.
+    """
+    said = content_words(sentence)
+    preferred = said & PREFERENCES
+    rest = said - preferred
+    for item in cited:
+        there = content_words(item.reading)
+        if preferred <= there and len(rest & there) > MOSTLY * len(rest):
+            return ""
+    return f"no passage calls it {', '.join(sorted(preferred))}" if preferred else ""
 
 
 def _denial_fault(sentence: str, question: str, cited: Sequence[Evidence]) -> str:

@@ -183,6 +183,18 @@ def test_a_sentence_may_not_say_most_of_what_is_denied() -> None:
     assert check("No, LLM tools need no technical skills.", evidence).kept
 
 
+def test_what_is_better_must_be_called_so_itself() -> None:
+    text = (
+        "- The core difference between oaks and pines\n"
+        "- How the right choice of oaks drives better garden outcomes\n\n"
+        "Pines are worse for birds than oaks."
+    )
+    evidence = EvidenceSet("Are oaks better or pines?", [hit(text)], embedder=WordEmbedder())
+    assert "calls it better" in check("Oaks are better than pines.", evidence).why
+    assert check("Pines are worse for birds than oaks.", evidence).kept
+    assert check("For birds, pines are worse.", evidence).kept
+
+
 def test_the_title_says_who_he_is() -> None:
     text = (
         "He came back to Lahore in 1908. "
