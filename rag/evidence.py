@@ -106,7 +106,7 @@ def _pieces(hit: Hit) -> Iterator[Evidence]:
         if row or asks or not (question or (item and lead_in)):
             group += 1
         if asks:
-            question, lead_in, answered = text, "", False
+            question, lead_in, answered = text.lstrip("# "), "", False
         elif row and header and start not in first_rows:
             yield from _cells(hit, start, text, header=header, group=group)
         elif row:

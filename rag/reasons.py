@@ -30,7 +30,9 @@ def give_reasons(findings: Sequence[Finding], evidence: EvidenceSet) -> list[Fin
             telling = [item for item in finding.evidence if _tells_more(item, told)]
             if telling:
                 reason = max(telling, key=lambda item: near[item])
-                text = " ".join(reason.reading.split())
+                # Of a FAQ the answer alone: its question was asked, more or less.
+                words = reason.text if reason.context.endswith("?") else reason.reading
+                text = " ".join(words.split())
                 text = text if text.endswith((".", "!")) else f"{text.rstrip(';:,')}."
                 given.append(Finding(text, (reason,), finding.support, "in its own words"))
     return given

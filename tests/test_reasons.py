@@ -15,8 +15,8 @@ TEXT = (
 )
 
 
-def findings(question: str, *draft: str) -> tuple[list[Finding], EvidenceSet]:
-    chunk = Chunk("a.md#1", "a.md", "Writing", "a.md", "Teams", 0, len(TEXT), TEXT)
+def findings(question: str, *draft: str, text: str = TEXT) -> tuple[list[Finding], EvidenceSet]:
+    chunk = Chunk("a.md#1", "a.md", "Writing", "a.md", "Teams", 0, len(text), text)
     evidence = EvidenceSet(question, [Hit(chunk, 1.0, 1)], embedder=WordEmbedder())
     return [check(sentence, evidence) for sentence in draft], evidence
 
@@ -52,3 +52,12 @@ def test_what_is_said_already_and_what_is_withdrawn_need_no_reason() -> None:
     )
     assert [finding.kept for finding in given] == [True, True, False]
     assert give_reasons(given, evidence) == given
+
+
+def test_of_a_faq_the_reason_is_the_answer_without_its_question() -> None:
+    answer = "Copywriters still have to edit drafts, for the voice of the brand."
+    asked = "Do copywriters have to edit drafts?"
+    text = f"### Do copywriters have to edit?\n\n{answer}"
+    bare, evidence = findings(asked, "Yes, copywriters have to edit drafts.", text=text)
+    assert [piece.context for piece in evidence.pieces] == ["Do copywriters have to edit?"]
+    assert [finding.text for finding in give_reasons(bare, evidence)] == [bare[0].text, answer]
