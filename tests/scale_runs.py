@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
-from itertools import islice
+from itertools import accumulate, islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -68,9 +68,10 @@ class WordSums:
 def generated_sentences(chance: random.Random) -> Iterator[str]:
     """Sentences of made-up words, few of them frequent and most of them rare, as in English."""
     words = ["".join(chance.choices(SYLLABLES, k=chance.randint(1, 4))) for _ in range(VOCABULARY)]
-    weights = [1 / rank for rank in range(1, VOCABULARY + 1)]
+    weights = list(accumulate(1 / rank for rank in range(1, VOCABULARY + 1)))
     while True:
-        yield " ".join(chance.choices(words, weights, k=chance.randint(8, 24))).capitalize() + "."
+        length = chance.randint(8, 24)
+        yield " ".join(chance.choices(words, cum_weights=weights, k=length)).capitalize() + "."
 
 
 def write_generated(folder: Path, *, chunks: int, chunk_tokens: int, seed: int) -> None:
