@@ -9,7 +9,7 @@ run on every sentence of every answer.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from itertools import pairwise, zip_longest
@@ -131,6 +131,10 @@ def word_pairs(text: str) -> frozenset[tuple[str, str]]:
     )
 
 
+def _is_thing(word: str) -> bool:
+    return _carries_meaning(word) and word.lower() not in KIND_WORDS
+
+
 def _carries_meaning(word: str) -> bool:
     folded = word.lower()
     counts = folded in COUNTING_WORDS or folded == "one" or word[:1].isdigit()
@@ -153,8 +157,34 @@ def amounts(text: str) -> frozenset[tuple[Decimal, str]]:
     >>> sorted((f"{value:f}", kind) for value, kind in amounts("$5 a clip, up 20% since 2019"))
     [('20', 'percent'), ('2019', 'year'), ('5', 'money')]
     """
-    text = SHORT_RANGE.sub(_both_years, DECADE.sub(r"19\g<tens>s", text))
-    found: set[tuple[Decimal, str]] = set()
+    return frozenset((value, kind) for _, _, value, kind in _placed_amounts(_written_out(text)))
+
+
+@lru_cache(maxsize=4096)
+def amounts_of_things(text: str) -> tuple[tuple[Decimal, str, frozenset[str]], ...]:
+    """The numbers of a text with their kind and the stems of the two content words after each.
+
+    >>> [(f"{value:f}", kind, sorted(thing)) for value, kind, thing in
+    ...  amounts_of_things("five times the revenue, and three times the cost of Acme")]
+    [('5', 'multiple', ['revenu']), ('3', 'multiple', ['acm', 'cost'])]
+    """
+    text = _written_out(text)
+    found = sorted(_placed_amounts(text))
+    things = []
+    for (_, end, value, kind), following in zip_longest(found, found[1:]):
+        after = CLAUSE_END.split(text[end : following[0] if following else None])[0]
+        carrying = [stem(word) for word in words(after) if _is_thing(word)]
+        things.append((value, kind, frozenset(carrying[:2])))
+    return tuple(things)
+
+
+def _written_out(text: str) -> str:
+    """A text with its decades and short ranges of years in full."""
+    return SHORT_RANGE.sub(_both_years, DECADE.sub(r"19\g<tens>s", text))
+
+
+def _placed_amounts(text: str) -> Iterator[tuple[int, int, Decimal, str]]:
+    """Start, end, value and kind of each number, of a text that is written out."""
     matches = list(NUMBER.finditer(text))
     scale, kind = "", "count"  # of the other end, where a range is written out once
     for match, following in reversed(list(zip_longest(matches, matches[1:]))):
@@ -165,13 +195,14 @@ def amounts(text: str) -> frozenset[tuple[Decimal, str]]:
             value = Decimal(match["digits"].replace(",", ""))
         except InvalidOperation:  # digits of another script
             continue
-        found.add(((value * SCALES[scale.lower()] if scale else value).normalize(), kind))
-    spelled = words(text)
-    for word, after in zip_longest(spelled, spelled[1:], fillvalue=""):
-        for part in word.lower().split("-"):
+        value = value * SCALES[scale.lower()] if scale else value
+        yield match.start(), match.end(), value.normalize(), kind
+    spelled = list(WORD.finditer(text))
+    for match, after in zip_longest(spelled, spelled[1:]):
+        for part in match[0].lower().split("-"):
             if part in NUMBER_WORDS:
-                found.add((NUMBER_WORDS[part].normalize(), KIND_WORDS.get(after.lower(), "count")))
-    return frozenset(found)
+                kind = KIND_WORDS.get(after[0].lower() if after else "", "count")
+                yield match.start(), match.end(), NUMBER_WORDS[part].normalize(), kind
 
 
 def numbers_asked_about(question: str) -> frozenset[Decimal]:

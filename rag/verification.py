@@ -29,6 +29,7 @@ from rag.evidence import Evidence, EvidenceSet
 from rag.page_pairs import folded
 from rag.terms import (
     amounts,
+    amounts_of_things,
     clauses,
     content_words,
     coverage,
@@ -172,6 +173,8 @@ def _number_fault(
         for value, kind in amounts(clause):
             if _belongs_elsewhere(value, kind, said, named, cited):
                 return f"the number {_listed([value])} belongs to something else"
+            if _is_of_another_thing(value, kind, sentence, cited):
+                return f"the number {_listed([value])} is that of another thing"
             if not _stands_by_names(value, kind, named, brought, cited):
                 return f"the number {_listed([value])} is not told of what the sentence names"
             if kind in MEASURES and _is_of_another_sort(value, clause, sentence, cited):
@@ -200,6 +203,22 @@ def _stands_by_names(
             if all(_is_named(name, where) for name in named):
                 return True
     return False
+
+
+def _is_of_another_thing(
+    value: Decimal, kind: str, sentence: str, cited: Sequence[Evidence]
+) -> bool:
+    """Whether what follows a number follows, in the evidence, only other numbers of its kind.
+
+    Of "five times the revenue and three times the cost", three times the revenue has all words.
+    """
+    said = [thing for of, same, thing in amounts_of_things(sentence) if (of, same) == (value, kind)]
+    told = [amount for item in cited for amount in amounts_of_things(item.reading)]
+    own = frozenset().union(*(thing for of, _, thing in told if of == value))
+    others = [thing for of, same, thing in told if same == kind and of != value]
+    return bool(own) and any(
+        thing and not thing & own and any(thing <= other for other in others) for thing in said
+    )
 
 
 def _is_of_another_sort(

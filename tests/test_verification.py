@@ -96,6 +96,21 @@ def test_what_no_article_says_is_withdrawn(evidence: EvidenceSet, sentence: str,
             False,
         ),
         (
+            "Acme obtains five times the revenue growth and three times the cost savings.",
+            "Acme obtains three times the revenue growth.",
+            False,
+        ),
+        (
+            "Acme obtains five times the revenue growth and three times the cost savings.",
+            "Acme obtains five times the revenue growth.",
+            True,
+        ),
+        (
+            "In Europe 40% of companies pay, in America 60% of companies do.",
+            "In America 60% of companies pay.",
+            True,
+        ),
+        (
             "One generated video clip costs $0.50 to $5.",
             "A generated clip costs $0.50 to $5.",
             True,
