@@ -4,7 +4,8 @@
 
 compares sentence-transformers on torch, as it is, with the embedder that Footnote uses: chunks a
 second, how far cosines between questions and chunks move, and how many answers are among the
-first five passages, by vectors alone and as Footnote searches. `--dataset` and `--articles` may be
+first five passages, by vectors alone and as Footnote searches, and where answers need several
+articles, how often all of those are among the first ten. `--dataset` and `--articles` may be
 given several times, in pairs; a dataset is written as for `rag eval`. Both embed all articles,
 which is a minute for 500 chunks and longer beside other work.
 
@@ -32,7 +33,7 @@ from eval.cases import dataset_cases
 from eval.metrics import recall_at
 from eval.plots import formatted, interval
 from eval.records import Case, Figure, Passage
-from eval.scoring import found_rank
+from eval.scoring import all_sources_rank, found_rank
 from rag import (
     Embedder,
     FootnoteError,
@@ -51,6 +52,7 @@ CHUNK_TOKENS = 200
 CHUNKS = 32  # that are embedded in each round, and that questions are compared with
 ROUNDS = 9
 RANKS = 5
+SOURCE_RANKS = 10  # among which all articles that an answer needs shall be
 # Beside the usual way to search, that by the vectors alone, with nothing done to what they find.
 VECTORS_ALONE = {
     "search_words": False,
@@ -113,16 +115,25 @@ def cosines_moved(
 
 
 def recalls(cases: Sequence[Case], settings: Settings, *, embedder: Embedder) -> dict[str, Figure]:
-    """Recall at 5 of each way to search the index that `settings` name, by its name."""
+    """Recall at 5 of each way to search the index that `settings` name, by its name.
+
+    Where questions need several articles, also how often all of them are among the first 10.
+    """
     sought = [c for c in cases if c.answerable and (c.gold or c.key_facts or c.references)]
+    joining = [c for c in cases if c.answerable and len(set(c.source_articles)) > 1]
     figures = {}
     for name, switches in SEARCHES.items():
         retriever = open_retriever(settings.model_copy(update=switches), embedder=embedder)
-        ranks = []
-        for case in sought:
-            hits = retriever.hits(case.question, limit=RANKS)
-            ranks.append(found_rank(case, [_passage(hit) for hit in hits]))
-        figures[name] = recall_at(RANKS, ranks)
+        found = {
+            case.id: [_passage(hit) for hit in retriever.hits(case.question, limit=SOURCE_RANKS)]
+            for case in cases
+            if case in sought or case in joining
+        }
+        ranks = [found_rank(case, found[case.id][:RANKS]) for case in sought]
+        figures[f"Recall at {RANKS}, {name}"] = recall_at(RANKS, ranks)
+        if joining:
+            last = [all_sources_rank(case, found[case.id]) for case in joining]
+            figures[f"All sources at {SOURCE_RANKS}, {name}"] = recall_at(SOURCE_RANKS, last)
     return figures
 
 
@@ -159,10 +170,10 @@ def compare(
     for (file, folder), asked in zip(datasets, cases, strict=True):
         name = file.resolve().parent.name
         columns = [_recalls(asked, folder, settings, name, embedder=each) for each in embedders]
-        for search in SEARCHES:
-            figures = [column[search] for column in columns]
+        for label in columns[0]:
+            figures = [column[label] for column in columns]
             cells = [f"{formatted(figure.value)} ({interval(figure)})" for figure in figures]
-            rows.append([f"Recall at 5, {name}, {search}, n={figures[0].n}", *cells])
+            rows.append([f"{name}: {label}, n={figures[0].n}", *cells])
     return rows
 
 

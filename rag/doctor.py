@@ -132,8 +132,11 @@ def _embedder(settings: Settings) -> str:
 def _index(settings: Settings, *, searchable: bool) -> str:
     mended = mend(settings.index_directory, chroma_url=settings.chroma_url)
     embedder = open_embedder(settings) if searchable else None
-    articles = open_index(settings, embedder=embedder).articles()
+    index = open_index(settings, embedder=embedder)
+    articles = index.articles()
     detail = f"{len(articles)} articles in {settings.index_directory}"
+    if index.searches_exactly:
+        detail = f"{detail}, searched without Chroma, which does not find them or cannot write"
     if mended:
         detail = f"{detail}; mended: {'; '.join(mended)}"
     if not searchable or not articles:

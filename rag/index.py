@@ -18,6 +18,7 @@ from rag.errors import IndexUnavailable
 from rag.generations import read_pointer
 from rag.publishing import OpenGeneration, open_generation
 from rag.records import Article, Chunk
+from rag.vectors import ExactVectors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,6 +66,11 @@ class Index:
     def generation(self) -> int:
         """Counts up by one with each change of the index."""
         return self._generation.pointer.number
+
+    @property
+    def searches_exactly(self) -> bool:
+        """Whether a question is compared with every vector, and not by Chroma."""
+        return isinstance(self._generation.vectors, ExactVectors)
 
     def articles(self) -> list[ArticleSummary]:
         """All articles, by id."""

@@ -27,7 +27,13 @@ from rag.generations import (
     writing,
 )
 from rag.publishing import collection_name, mend_vectors, no_index, renew
-from rag.seals import catalogue_is_whole, open_catalogue, read_seal, vectors_are_whole
+from rag.seals import (
+    catalogue_is_whole,
+    open_catalogue,
+    read_seal,
+    searches_exactly,
+    vectors_are_whole,
+)
 from rag.vectors import VectorFaults, VectorStore, folder_faults
 
 
@@ -107,6 +113,8 @@ def _vector_fault(index: Path, pointer: Pointer, chroma_url: str | None) -> str:
     with closing(open_catalogue(place)) as catalogue:
         if chroma_url is None and not vectors_are_whole(place):
             return "were not as they were written"  # and asking them might hang
+        if chroma_url is None and searches_exactly(place):
+            return ""
         ids, vectors = catalogue.vectors(catalogue.chunk_ids())
         if chroma_url is None:
             faults = folder_faults(place.vectors, ids, vectors)

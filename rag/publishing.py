@@ -35,6 +35,7 @@ from rag.seals import (
     catalogue_is_whole,
     open_catalogue,
     read_seal,
+    searches_exactly,
     vectors_are_whole,
     write_seal,
 )
@@ -109,8 +110,10 @@ class Draft:
     ) -> None:
         """Makes the vectors, checks them, and has this generation read from now on.
 
-        Calls `stage` with "storing", "checking", "switching" and "cleaning" as it goes. Raises
-        `IndexUnavailable`, and changes nothing that is read, when the vectors cannot be made.
+        Where Chroma does not find them again there is no store, and the vectors of the catalogue
+        are searched one by one. Calls `stage` with "storing", "checking", "switching" and
+        "cleaning" as it goes. Raises `IndexUnavailable`, and changes nothing that is read, when
+        the vectors cannot be written, or a server does not find them.
         """
         stage("storing")
         self.catalogue.drop_unused_embeddings()
@@ -120,22 +123,16 @@ class Draft:
             self.catalogue.set_meta("vectors_changed", "0")
         self.catalogue.finish()
         with closing(Catalogue(self.place.catalogue)) as catalogue:
-            if changes is None or not self._copies(catalogue, changes, stage):
-                self._fill(catalogue, chroma_url)
-                stage("checking")
-                if not self._is_whole(catalogue, chroma_url):
-                    raise IndexUnavailable(
-                        f"The new vectors in {chroma_url or self.place.vectors} cannot be found "
-                        "again; the index stays as it was.",
-                        hint="Run: rag doctor",
-                    )
+            exact = changes is not None and self._current_is_exact()
+            if not exact and (changes is None or not self._copies(catalogue, changes, stage)):
+                exact = not self._fills(catalogue, chroma_url, stage)
         stage("switching")
         pointer = Pointer(
             number=self._number,
             name=self.place.name,
             previous=self._pointer.name if self._pointer else "",
         )
-        write_seal(self.place)
+        write_seal(self.place, exact=exact)
         switch(self._index, pointer)
         self._is_published = True
         stage("cleaning")
@@ -146,6 +143,11 @@ class Draft:
         self.catalogue.close()
         if not self._is_published:
             shutil.rmtree(self.place.vectors, ignore_errors=True)
+
+    def _current_is_exact(self) -> bool:
+        """Whether the current generation has no store; one for so similar vectors is no better."""
+        assert self._pointer is not None
+        return searches_exactly(Place(self._index, self._pointer.name))
 
     def _changes_to_copy(self) -> VectorChanges | None:
         """What to change in a copy of the current vectors; None when new ones are better."""
@@ -180,11 +182,25 @@ class Draft:
         shutil.rmtree(self.place.vectors, ignore_errors=True)
         return False
 
-    def _fill(self, catalogue: Catalogue, chroma_url: str | None) -> None:
+    def _fills(
+        self, catalogue: Catalogue, chroma_url: str | None, stage: Callable[[PublishStage], None]
+    ) -> bool:
+        """Whether a new store finds what was put into it; else its folder is gone again."""
         name = collection_name(self._index, catalogue, self.place)
         store = VectorStore(self.place.vectors, url=chroma_url, collection=name, create=True)
         with closing(store):
             _put(store, catalogue, catalogue.chunk_ids())
+        stage("checking")
+        if self._is_whole(catalogue, chroma_url):
+            return True
+        if chroma_url:
+            raise IndexUnavailable(
+                f"The new vectors in {chroma_url} cannot be found again; the index stays as it "
+                "was.",
+                hint="Run: rag doctor",
+            )
+        shutil.rmtree(self.place.vectors)
+        return False
 
     def _is_whole(self, catalogue: Catalogue, chroma_url: str | None) -> bool:
         ids = catalogue.chunk_ids()
@@ -207,7 +223,7 @@ def _put(store: VectorStore, catalogue: Catalogue, ids: Sequence[str]) -> None:
 
 def open_vectors(
     index: Path, pointer: Pointer, catalogue: Catalogue, *, chroma_url: str | None
-) -> VectorStore:
+) -> VectorStore | ExactVectors:
     """The vectors of the generation that is read, seen to answer one known question.
 
     Raises `IndexUnavailable` when they do not.
@@ -217,6 +233,8 @@ def open_vectors(
         raise IndexUnavailable(
             f"The files in {place.vectors} are not as they were written.", hint="Run: rag doctor"
         )
+    if chroma_url is None and searches_exactly(place):
+        return ExactVectors(*catalogue.vectors(catalogue.chunk_ids()))
     name = collection_name(index, catalogue, place)
     store = VectorStore(place.vectors, url=chroma_url, collection=name)
     try:

@@ -23,16 +23,20 @@ SEAL = "seal.json"
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """CRC-32 of the catalogue file, and of the vector files by their path in their folder."""
+    """CRC-32 of the catalogue file, and of the vector files by their path in their folder.
+
+    Where `exact` there are no vector files on purpose: those of the catalogue are searched.
+    """
 
     catalogue: int
     vectors: dict[str, int]
+    exact: bool = False
 
 
-def write_seal(place: Place) -> None:
+def write_seal(place: Place, *, exact: bool = False) -> None:
     """Seals a generation that is finished; vectors on a server have no files to seal."""
     vectors = checksums(place.vectors) if place.vectors.is_dir() else {}
-    seal = asdict(Seal(file_checksum(place.catalogue), vectors))
+    seal = asdict(Seal(file_checksum(place.catalogue), vectors, exact))
     content = json.dumps({**seal, "seal": _checksum(seal)}, indent=1)
     (place.folder / SEAL).write_text(content, encoding="utf-8")
 
@@ -75,11 +79,17 @@ def catalogue_is_whole(place: Place) -> bool:
     return True
 
 
+def searches_exactly(place: Place) -> bool:
+    """Whether a generation was made without a store, since none found its vectors again."""
+    seal = read_seal(place)
+    return seal is not None and seal.exact
+
+
 def vectors_are_whole(place: Place) -> bool:
-    """Whether the vector files are sealed and as they were written."""
+    """Whether the vector files are sealed and as they were written, or there need be none."""
     seal = read_seal(place)
     try:
-        return seal is not None and checksums(place.vectors) == seal.vectors
+        return seal is not None and (seal.exact or checksums(place.vectors) == seal.vectors)
     except (OSError, IndexUnavailable):
         return False
 

@@ -188,7 +188,8 @@ class ExactVectors:
     """The same search without a store: compares with every vector, in memory.
 
     For where a store cannot be used: Chroma writes to its folder when it opens it, which a full
-    or read-only disk does not take. Up to some 30,000 vectors it is the quicker of the two.
+    or read-only disk does not take, and its graph loses its way among many like vectors. Takes
+    four bytes a dimension of each vector. Up to some 30,000 it is the quicker of the two.
     """
 
     def __init__(self, ids: Sequence[str], vectors: NDArray[np.float32]) -> None:
@@ -198,10 +199,14 @@ class ExactVectors:
 
     def search(self, vector: NDArray[np.float32], *, limit: int) -> list[tuple[str, float]]:
         """The nearest ids and their cosines, best first, ties by id."""
+        import numpy as np
+
         if not self._ids:
             return []
-        cosines = (self._vectors @ vector).tolist()
-        pairs = zip(self._ids, cosines, strict=True)
+        # Row by row alike: a product of BLAS gives equal rows cosines that differ in the last bit.
+        cosines = np.einsum("ij,j->i", self._vectors, vector)
+        least = np.partition(cosines, -limit)[-limit] if limit < len(cosines) else -np.inf
+        pairs = [(self._ids[i], float(cosines[i])) for i in np.flatnonzero(cosines >= least)]
         return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:limit]
 
     def close(self) -> None:

@@ -43,6 +43,12 @@ def dataset(tmp_path: Path) -> tuple[Path, Path]:
             "answers": ["about the violin"],
         },
         {"id": "2", "question": "What is a kazoo?", "answerable": False},
+        {
+            "id": "3",
+            "question": "Have the violin and the tariff 0 parts each?",
+            "answers": ["about the violin"],
+            "source_articles": ["violin.md", "tariff.md"],
+        },
     ]
     questions = folder.parent / "questions.jsonl"
     questions.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
@@ -69,10 +75,11 @@ def test_the_table_tells_a_good_embedder_from_a_bad_one(
 ) -> None:
     rows = compare([WordEmbedder(), BlindEmbedder()], [dataset], settings=Settings(home=tmp_path))
     cells = {row[0]: row[1:] for row in rows}
-    found, lost = cells["Recall at 5, invented, vectors alone, n=1"]
+    found, lost = cells["invented: Recall at 5, vectors alone, n=2"]
     assert found.startswith("100% (")
     assert lost.startswith("0% (")
-    assert cells["Recall at 5, invented, as Footnote searches, n=1"][1].startswith("100% (")
+    assert cells["invented: Recall at 5, as Footnote searches, n=2"][1].startswith("100% (")
+    assert cells["invented: All sources at 10, vectors alone, n=1"][0].startswith("100% (")
     assert cells["Cosines moved, mean and most"][0] == "0.0000, 0.0000"
     assert all(len(row) == 3 for row in rows)
 
