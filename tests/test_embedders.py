@@ -46,7 +46,7 @@ def dataset(tmp_path: Path) -> tuple[Path, Path]:
         {
             "id": "3",
             "question": "Have the violin and the tariff 0 parts each?",
-            "answers": ["about the violin"],
+            "answers": ["about the violin", "about the tariff"],
             "source_articles": ["violin.md", "tariff.md"],
         },
     ]
