@@ -206,7 +206,8 @@ class ExactVectors:
         # Row by row alike: a product of BLAS gives equal rows cosines that differ in the last bit.
         cosines = np.einsum("ij,j->i", self._vectors, vector)
         least = np.partition(cosines, -limit)[-limit] if limit < len(cosines) else -np.inf
-        pairs = [(self._ids[i], float(cosines[i])) for i in np.flatnonzero(cosines >= least)]
+        near = np.flatnonzero(cosines >= least).tolist()
+        pairs = [(self._ids[i], float(cosines[i])) for i in near]
         return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:limit]
 
     def close(self) -> None:
