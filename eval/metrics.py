@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
+from eval.quantities import quantities
 from eval.records import Figure
 
 if TYPE_CHECKING:
@@ -39,15 +40,18 @@ if TYPE_CHECKING:
 
 CERTAINTY = 1.96  # standard errors, for 95%
 RESAMPLES = 2000
+LARGE = 1000  # from here on a number says by itself of what it is
 
 Unit = Literal["share", "score", "seconds", "tokens", "count"]
 
 
 def has_fact(fact: str, answer: str) -> bool:
-    """Whether one spelling of a key fact stands in an answer.
+    """Whether one spelling of a key fact stands in an answer; a quantity in any spelling.
 
     >>> has_fact("GAN", "an organ"), has_fact("5%", "85%"), has_fact("$5", "up to $5.")
     (False, False, True)
+    >>> has_fact("200 thousand", "200,000 people"), has_fact("$2.6-4.4tn", "$2.6 to $4.4 trillion")
+    (True, True)
     """
     text, wanted = _folded(answer), _folded(fact)
     pattern = re.escape(wanted)
@@ -57,7 +61,21 @@ def has_fact(fact: str, answer: str) -> bool:
         pattern = r"(?<![^\W_])" + pattern
     if wanted[-1:].isdigit():
         pattern += r"(?!\d|[.,]\d)"
-    return re.search(pattern, text) is not None
+    return re.search(pattern, text) is not None or _has_quantity(fact.strip(), answer)
+
+
+def _has_quantity(fact: str, answer: str) -> bool:
+    """Whether a fact that is a quantity and nothing else is one of those of an answer.
+
+    A large number is known without its unit; a small one could be that of anything.
+    """
+    wanted = [one for one in quantities(fact) if (one.start, one.end) == (0, len(fact))]
+    return any(
+        (one.low, one.high) == (known.low, known.high)
+        and (one.unit == known.unit or (not one.unit and one.low >= LARGE))
+        for one in wanted
+        for known in quantities(answer)
+    )
 
 
 def has_all_facts(facts: Sequence[Sequence[str]], answer: str) -> bool:

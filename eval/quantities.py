@@ -217,6 +217,8 @@ def _numbers(text: str) -> list[Quantity]:
         )
         if left and current and not left.unit:
             left = replace(left, unit=current.unit)  # a noun, as in "3 to 5 people"
+        elif left and current and not current.unit:
+            current = replace(current, unit=left.unit)  # a sign, as in "$3-5 billion"
         previous = match
         if left and current and left.unit == current.unit and left.low <= current.high:
             if found and found[-1].start == left.start:

@@ -45,6 +45,13 @@ from eval.metrics import (
         ("summar", "It summarises.", True),
         ("40-70%", "by 40\u201370%", True),
         ("JPMorgan", "jpmorgan  grew", True),
+        ("4.4 trillion", "worth $4.4 trillion", True),
+        ("$2.6-4.4 trillion", "It adds $2.6 to $4.4 trillion a year.", True),
+        ("200k", "over 200,000 employees", True),
+        ("60%", "60 to 80% of it", False),
+        ("5", "It costs $5.00.", False),
+        ("120 seconds", "It takes 2 minutes.", True),
+        ("3 percent", "3% grew", True),
     ],
 )
 def test_a_fact_is_found_whole(fact: str, answer: str, found: bool) -> None:
