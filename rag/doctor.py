@@ -136,7 +136,7 @@ def _index(settings: Settings, *, searchable: bool) -> str:
     articles = index.articles()
     detail = f"{len(articles)} articles in {settings.index_directory}"
     if index.searches_exactly:
-        detail = f"{detail}, searched without Chroma, which does not find them or cannot write"
+        detail += "; their vectors are compared one by one, as Chroma cannot find or write them"
     if mended:
         detail = f"{detail}; mended: {'; '.join(mended)}"
     if not searchable or not articles:

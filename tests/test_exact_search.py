@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from rag.doctor import examine
 from rag.mending import mend
 from rag.vectors import ExactVectors, folder_holds
 from tests.library import Library, assert_whole, prose
@@ -40,6 +41,9 @@ def test_an_index_that_chroma_does_not_find_is_made_and_answers_all_the_same(
 
 def test_such_an_index_is_sound_and_changes_as_any_other(lost: Library) -> None:
     assert mend(lost.settings.index_directory, chroma_url=None) == []
+    without_models = lost.settings.model_copy(update={"home": lost.articles})
+    check = next(check for check in examine(without_models) if check.name == "index")
+    assert "compared one by one" in check.detail
     before = lost.generations()
     assert lost.counts() == (0, 0, 3, 0, 0)
     assert lost.generations() == before
