@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,12 +24,28 @@ from typing import TYPE_CHECKING
 from rag.answerability import log_odds_of_yes, unmet_anchors
 from rag.evidence import Evidence
 from rag.prompts import confirmation_messages
-from rag.terms import amounts, name_is_in, names, numbers, numbers_asked_about
+from rag.terms import amounts, content_words, name_is_in, names, numbers, numbers_asked_about
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
     from rag.verification import Finding
+
+SUM_ASKED = re.compile(
+    r"\bhow much (?:money\b|(?:is|was|are|were|do|does|did|has|have|had|will|would|can|could)\b"
+    r".*\b(?:cost|pay|paid|spend|spent|charge|charged)\b)",
+    re.IGNORECASE,
+)
+# A share answers these as well as a sum.
+CHANGE_ASKED = re.compile(
+    r"\b(?:ris|f[ae]ll|dr[oe]p|gr[oe]w|increas|decreas|reduc|lower|cut|chang|more|less)",
+    re.IGNORECASE,
+)
+MONEY_WORDS = content_words(
+    "dollar cent euro pound sterling penny pence shilling guinea yen yuan rupee franc mark rouble "
+    "ruble lira peso krona krone crown ducat florin thaler livre talent drachma denarius sesterce "
+    "usd eur gbp jpy cny inr free gratis nothing"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +56,8 @@ class DraftSignals:
     support: float  # mean over the sentences, 0..1
     mentioned: float  # 1 if the cited passages mention all names and numbers asked about, else 0
     named: float  # share of the question's names in the cited words and their headings, 0..1
-    numbered: bool  # the cited passages have all numbers asked about, the draft no other years
+    # The cited passages have all numbers asked about, the draft no other years, and a sum if asked.
+    numbered: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +111,8 @@ def measure_draft(
         mentioned=float(not unmet_in(question, cited)),
         named=_share_named(question, cited),
         numbered=numbers_asked_about(question) <= numbers(_surroundings(cited))
-        and not _tells_of_other_years(said, question),
+        and not _tells_of_other_years(said, question)
+        and not _owes_a_sum(said, question),
     )
 
 
@@ -113,6 +132,14 @@ def _tells_of_other_years(said: str, question: str) -> bool:
         {value for value, kind in amounts(text) if kind == "year"} for text in (question, said)
     )
     return bool(asked and told) and not asked & told
+
+
+def _owes_a_sum(said: str, question: str) -> bool:
+    """Whether a sum of money was asked for, and the answer gives none: "200,000 employees"."""
+    if not SUM_ASKED.search(question) or CHANGE_ASKED.search(question):
+        return False
+    told = any(kind == "money" for _, kind in amounts(said))
+    return not told and not content_words(said) & MONEY_WORDS
 
 
 def _surroundings(cited: Sequence[Evidence]) -> str:

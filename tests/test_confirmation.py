@@ -22,7 +22,7 @@ from rag.pipeline import Assistant
 from rag.prompts import CONFIRM
 from rag.records import Chunk, Hit
 from rag.settings import Settings
-from rag.verification import check
+from rag.verification import Finding, check
 from tests.fakes import ScriptedChat, WordEmbedder
 from tests.test_pipeline import OneArticle, assistant
 
@@ -143,4 +143,22 @@ def test_an_answer_gives_a_year_that_was_asked_about_or_none(
     evidence = EvidenceSet(question, hits(text), embedder=WordEmbedder())
     findings = [check(draft, evidence)]
     assert findings[0].kept, findings[0].why
+    assert measure_draft(findings, question=question, model=None).numbered == numbered
+
+
+@pytest.mark.parametrize(
+    ("question", "draft", "numbered"),
+    [
+        ("How much did the suite cost Acme?", "The suite cost Acme 200 employees.", False),
+        ("How much money has Acme saved?", "Acme has saved 200 employees.", False),
+        ("How much did the suite cost Acme?", "The suite cost Acme $9 million.", True),
+        ("How much does Acme charge?", "Acme charges 30 Ducats.", True),
+        ("How much does it cost?", "It is free.", True),
+        ("How much did the cost of it rise?", "The cost of it rose by 20%.", True),
+        ("How much time does it cost?", "It costs 3 hours.", True),
+    ],
+)
+def test_a_sum_that_was_asked_for_is_told(question: str, draft: str, numbered: bool) -> None:
+    pieces = EvidenceSet(question, hits(draft), embedder=WordEmbedder()).pieces
+    findings = [Finding(draft, tuple(pieces), 0.9, "as if nothing had been checked")]
     assert measure_draft(findings, question=question, model=None).numbered == numbered
