@@ -126,8 +126,7 @@ def recalls(cases: Sequence[Case], settings: Settings, *, embedder: Embedder) ->
         retriever = open_retriever(settings.model_copy(update=switches), embedder=embedder)
         found = {
             case.id: [_passage(hit) for hit in retriever.hits(case.question, limit=SOURCE_RANKS)]
-            for case in cases
-            if case in sought or case in joining
+            for case in {case.id: case for case in (*sought, *joining)}.values()
         }
         ranks = [found_rank(case, found[case.id][:RANKS]) for case in sought]
         figures[f"Recall at {RANKS}, {name}"] = recall_at(RANKS, ranks)

@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
-from eval.quantities import quantities
+from eval.quantities import quantities, same_quantity
 from eval.records import Figure
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _has_quantity(fact: str, answer: str) -> bool:
     """
     wanted = [one for one in quantities(fact) if (one.start, one.end) == (0, len(fact))]
     return any(
-        (one.low, one.high) == (known.low, known.high)
+        same_quantity(one, known)
         and (one.unit == known.unit or (not one.unit and one.low >= LARGE))
         for one in wanted
         for known in quantities(answer)
