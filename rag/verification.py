@@ -168,14 +168,18 @@ def _number_fault(
     missing = wanted - frozenset().union(*(numbers(item.reading) for item in cited))
     if missing:
         return f"no passage gives the number {_listed(missing)}"
+    begun = ""
     for clause in clauses(sentence):
+        begun = f"{begun} {clause}"
+        # What is named only after a number and its clause is not what the number is told of.
+        of = frozenset(name for name in named if name_is_in(name, begun)) or named
         said = content_words(clause) or content_words(sentence)
         for value, kind in amounts(clause):
             if _belongs_elsewhere(value, kind, said, named, cited):
                 return f"the number {_listed([value])} belongs to something else"
             if _is_of_another_thing(value, kind, sentence, cited):
                 return f"the number {_listed([value])} is that of another thing"
-            if not _stands_by_names(value, kind, named, brought, cited):
+            if not _stands_by_names(value, kind, of, brought, cited):
                 return f"the number {_listed([value])} is not told of what the sentence names"
             if kind in MEASURES and _is_of_another_sort(value, clause, sentence, cited):
                 return f"the number {_listed([value])} is that of another sort of thing"

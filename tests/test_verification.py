@@ -135,6 +135,16 @@ def test_what_no_article_says_is_withdrawn(evidence: EvidenceSet, sentence: str,
             "Zenith's suite has 900 users.",
             False,
         ),
+        (
+            "The LLM market grows by 33% (its CAGR).\n\nThe LLM market reaches $36 billion in 2030.",
+            "The LLM market reaches $36 billion in 2030, growing by 33% (its CAGR).",
+            True,
+        ),
+        (
+            "The market of Acme grows.\n\nThe LLM market reaches $36 billion in 2030.",
+            "At $36 billion in 2030, the market of Acme grows.",
+            False,
+        ),
     ],
 )
 def test_a_number_is_told_of_what_it_is_a_number_of(text: str, sentence: str, kept: bool) -> None:
