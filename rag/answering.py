@@ -5,7 +5,8 @@
                              +------------ abstain <------------+
 
 The draft streams as it is written and is marked as unchecked; the Answer holds only sentences
-that passed the check, each with the exact words that back it. With none left, it abstains.
+that passed the check, each with the exact words that back it, and the articles' own words where
+they tell more. With none left, it abstains.
 """
 
 from __future__ import annotations
@@ -17,11 +18,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rag.answerability import WEIGHED_MODEL, ask_model, learned_weights, measure, unmet_anchors
-from rag.confirmation import cited_by, draft_probability, measure_draft, nearest_words
+from rag.confirmation import (
+    cited_by,
+    draft_probability,
+    measure_draft,
+    nearest_words,
+    share_named,
+)
 from rag.disagreement import compare_articles
 from rag.evidence import Evidence, EvidenceSet
 from rag.prompts import ABSTENTION, answer_messages
-from rag.reasons import give_reasons
+from rag.reasons import add_nearest, give_reasons, quoted
 from rag.records import (
     Answer,
     AnswerUpdate,
@@ -43,8 +50,9 @@ if TYPE_CHECKING:
 
 # Below this the question is so far from every passage that the language model is not asked.
 HOPELESS = 0.05
-# From this cosine on, what stands nearest to a question is worth showing when it is no answer.
-NEAR = 0.5
+# In place of a draft that did not hold, the nearest words are said from this probability. It is
+# higher than a draft's, since what is near a question is often about its subject and no answer.
+QUOTED_FROM = 0.8
 MARKS = re.compile(r"\s*\[\d+(?:\s*,\s*\d+)*\]")
 
 
@@ -118,8 +126,8 @@ def stream_answer(
         why = f"{probability:.0%} likely; answered from {threshold:.0%}"
         gate = Verdict("Do the passages hold the answer?", answerable, probability, why)
         if not answerable:
-            near = [p for p, cosine in evidence.nearest(1) if cosine >= NEAR]
-            instead = nearest_words(query.standalone, near) or not_mentioned(query, hits)
+            instead = nearest_words(query.standalone, evidence.nearest())
+            instead = instead or not_mentioned(query, hits)
             yield finish((), f"{looked_at(hits)}{instead}", gate)
             return
     draft = ""
@@ -138,24 +146,15 @@ def stream_answer(
     yield AnswerUpdate(stage="checking", draft=draft)
     judge = check if settings.verify else nearest
     findings = [judge(sentence, evidence) for sentence in draft_sentences(draft)]
-    if gate and any(finding.kept for finding in findings):
-        signals = measure_draft(
-            findings, question=query.standalone, model=model if weighed else None
-        )
-        probability, threshold = draft_probability(signals)
-        answers = probability >= threshold
-        why = f"{probability:.0%} likely; said from {threshold:.0%}"
-        gate = Verdict("Does the draft answer this question?", answers, probability, why)
-        if not answers:
-            instead = nearest_words(query.standalone, cited_by(findings))
-            withdrawn = [withdraw(finding) for finding in findings]
-            yield finish(withdrawn, f"{looked_at(hits)}{instead}", gate)
-            return
+    instead = nearest_words(query.standalone, cited_by(findings)[:1])
+    instead = instead or f"{not_mentioned(query, hits)} Nothing drafted from them held."
+    if gate:
+        judged_by = model if weighed else None
+        findings, gate = judge_draft(findings, evidence, before=gate, model=judged_by)
     if settings.verify:
-        findings = give_reasons(findings, evidence)
+        findings = add_nearest(give_reasons(findings, evidence), evidence)
         findings = compare_articles(findings, evidence)
-    reason = f"{looked_at(hits)}{not_mentioned(query, hits)} Nothing drafted from them held."
-    yield finish(findings, reason, gate)
+    yield finish(findings, f"{looked_at(hits)}{instead}", gate)
 
 
 def answerable_probability(
@@ -174,6 +173,46 @@ def answerable_probability(
     signals = ask_model(signals, read=read, question=evidence.question, model=model)
     weights = without if signals.log_odds is None else with_log_odds
     return weights.probability(signals), weights.threshold
+
+
+def judge_draft(
+    findings: list[Finding], evidence: EvidenceSet, *, before: Verdict, model: BaseChatModel | None
+) -> tuple[list[Finding], Verdict]:
+    """(what may be said of a checked draft, the second gate's word on it).
+
+    A draft that answers something else is withdrawn. Where nothing is left, the articles' own
+    words that are nearest to the question are said if they have its names and surely answer it;
+    without the `model` to ask, that is not known. `before` is the word of the first gate.
+    """
+    if any(finding.kept for finding in findings):
+        before = draft_verdict(findings, evidence, model=model)
+        if before.kept:
+            return findings, before
+        findings = [withdraw(finding) for finding in findings]
+    near = evidence.nearest() if model else []
+    if near and share_named(evidence.question, near) == 1.0:
+        quotes = quoted(near, near)
+        verdict = draft_verdict(quotes, evidence, model=model, least=QUOTED_FROM)
+        if verdict.kept:
+            return [*findings, *quotes], verdict
+    return findings, before
+
+
+def draft_verdict(
+    findings: Sequence[Finding],
+    evidence: EvidenceSet,
+    *,
+    model: BaseChatModel | None,
+    least: float = 0.0,
+) -> Verdict:
+    """Whether what was kept answers the question, from a probability of `least` at least."""
+    signals = measure_draft(findings, question=evidence.question, model=model)
+    probability, threshold = draft_probability(signals)
+    threshold = max(threshold, least)
+    why = f"{probability:.0%} likely; said from {threshold:.0%}"
+    return Verdict(
+        "Does the draft answer this question?", probability >= threshold, probability, why
+    )
 
 
 def withdraw(finding: Finding) -> Finding:

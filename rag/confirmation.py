@@ -22,7 +22,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from rag.answerability import log_odds_of_yes, unmet_anchors
-from rag.evidence import Evidence
+from rag.evidence import Evidence, own_words
 from rag.prompts import confirmation_messages
 from rag.terms import amounts, content_words, name_is_in, names, numbers, numbers_asked_about
 
@@ -109,7 +109,7 @@ def measure_draft(
         log_odds=log_odds,
         support=sum(finding.support for finding in kept) / len(kept),
         mentioned=float(not unmet_in(question, cited)),
-        named=_share_named(question, cited),
+        named=share_named(question, cited),
         numbered=numbers_asked_about(question) <= numbers(_surroundings(cited))
         and not _tells_of_other_years(said, question)
         and not _owes_a_sum(said, question),
@@ -146,7 +146,8 @@ def _surroundings(cited: Sequence[Evidence]) -> str:
     return "\n".join(item.passage for item in cited)
 
 
-def _share_named(question: str, cited: Sequence[Evidence]) -> float:
+def share_named(question: str, cited: Sequence[Evidence]) -> float:
+    """The share of the question's names in the cited words, their titles and headings, 0..1."""
     wanted = names(question)
     if not wanted:
         return 1.0
@@ -161,11 +162,11 @@ def draft_probability(signals: DraftSignals) -> tuple[float, float]:
     return weights.probability(signals), weights.threshold
 
 
-def nearest_words(question: str, cited: Sequence[Evidence]) -> str:
+def nearest_words(question: str, near: Sequence[Evidence]) -> str:
     """What the articles say instead, as a sentence for the reader of an abstention."""
-    if not cited:
+    if not near:
         return ""
-    quote = " ".join(cited[0].reading.split())
-    unmet = unmet_in(question, cited[:1])
+    unmet = unmet_in(question, near)
     what = f", which does not mention {', '.join(unmet)}" if unmet else ""
-    return f" The nearest they come is “{quote}” ({cited[0].chunk.title}){what}."
+    quote = " ".join(own_words(near))
+    return f" The nearest they come is “{quote}” ({near[0].chunk.title}){what}."

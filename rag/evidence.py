@@ -28,8 +28,11 @@ WORDS_WEIGHT = 0.3  # the share of the question's words in the piece, rare words
 RANK_WEIGHT = 0.3  # standing in the passage that retrieval liked best
 NEIGHBOUR_WEIGHT = 0.3  # standing beside a piece that is near the question
 
+# From this cosine with a question on, a piece is worth showing to who asked it.
+NEAR = 0.55
 LONGEST_HEADING = 14  # words
 MOST_ANTECEDENTS = 2
+LONGEST_ANSWER = 5  # sentences under a question; what is longer is a chapter
 # How a sentence begins that cannot be understood without the one before it.
 REFERS_BACK = re.compile(
     r"(?:This|These|That|Those|It|They|Its|Their|Such|He|She|His|Her|Even so|Instead"
@@ -55,6 +58,11 @@ class Evidence:
     rank: int
 
     @property
+    def answers(self) -> bool:
+        """Whether it stands under a question; all other contexts end in a colon."""
+        return bool(self.context) and not self.context.endswith(":")
+
+    @property
     def reading(self) -> str:
         """The sentence as it can be understood by itself."""
         return f"{self.context} {self.text}" if self.context else self.text
@@ -68,6 +76,17 @@ class Evidence:
     def passage(self) -> str:
         """All that stands round it: the passage with its title and heading."""
         return f"{self.context}\n{self.chunk.embedded_text}"
+
+
+def own_words(pieces: Sequence[Evidence]) -> list[str]:
+    """What pieces in a row say, a sentence each; a context that they share is said once."""
+    said = []
+    context = ""
+    for piece in pieces:
+        words = " ".join((piece.text if piece.context == context else piece.reading).split())
+        said.append(words if words.endswith((".", "!", "?")) else f"{words.rstrip(';:,')}.")
+        context = piece.context
+    return said
 
 
 def evidence_of(hits: Sequence[Hit]) -> tuple[Evidence, ...]:
@@ -96,23 +115,24 @@ def _pieces(hit: Hit) -> Iterator[Evidence]:
         item = list_marker_length(text)
         row = is_table_row(text)
         if "\n\n" in chunk.text[previous_end:start]:
-            if not item:
-                lead_in = ""
-            if answered:
-                question = ""
+            lead_in = lead_in if item else ""
+            question = "" if answered else question
         previous_end = end
         asks = text.endswith("?")
         # A list under its lead-in and an answer under its question are each read together.
         if row or asks or not (question or (item and lead_in)):
             group += 1
         if asks:
-            question, lead_in, answered = text.lstrip("# "), "", False
+            asked = text.lstrip("# ")
+            question, lead_in, answered = asked[list_marker_length(asked) :], "", False
         elif row and header and start not in first_rows:
             yield from _cells(hit, start, text, header=header, group=group)
         elif row:
             header = text
         elif text.endswith(":"):
             lead_in = text
+        elif question and not answered and text.startswith("(") and text.endswith(")"):
+            question = f"{question} {text}"  # What are LLMs? (The specialist)
         else:
             if not item:
                 lead_in = ""
@@ -189,10 +209,19 @@ class EvidenceSet:
         self._vectors = vectors[1:]
         self.cosines: list[float] = [float(value) for value in self._vectors @ vectors[0]]
 
-    def nearest(self, count: int) -> list[tuple[Evidence, float]]:
-        """The pieces likeliest to answer the question, best first, each with its cosine."""
-        order = sorted(range(len(self.pieces)), key=lambda i: -self.scores[i])
-        return [(self.pieces[i], self.cosines[i]) for i in order[:count]]
+    def nearest(self) -> list[Evidence]:
+        """What stands nearest in meaning to the question, in order; empty if nothing is near.
+
+        It comes with what it refers back to; the answer to a question of the article comes whole.
+        """
+        number = max(range(len(self.pieces)), key=self.cosines.__getitem__, default=None)
+        if number is None or self.cosines[number] < NEAR:
+            return []
+        piece = self.pieces[number]
+        whole = [other for other in self.pieces if other.group == piece.group]
+        if piece.answers and len(whole) <= LONGEST_ANSWER:
+            return whole
+        return [self.pieces[i] for i in sorted(self._with_antecedents(number))]
 
     def similarities(self, text: str) -> list[float]:
         """Cosine of `text` with each piece."""

@@ -1,17 +1,23 @@
-"""What shows it: the article's own words after an answer that only repeats the question.
+"""What shows it: the article's own words after an answer that leaves too much out.
 
 "Yes, editors still have to read it." says what was asked and nothing else. A reader wants to know
 why, and a language model of this size seldom says. So what backs such a sentence follows it, word
-for word.
+for word. And where the words nearest to the question tell more than the answer, they follow too:
+a draft gives one of two prices, and the article both in one line.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from rag.evidence import Evidence, EvidenceSet
-from rag.terms import content_words, numbers
+from rag.evidence import Evidence, EvidenceSet, own_words
+from rag.terms import content_words, coverage, numbers
 from rag.verification import Finding
+
+OWN_WORDS = "in its own words"
+# Of the nearest words: an answer that has this many of them need not be followed by them.
+MOSTLY_TOLD = 0.6
 
 
 def give_reasons(findings: Sequence[Finding], evidence: EvidenceSet) -> list[Finding]:
@@ -31,11 +37,32 @@ def give_reasons(findings: Sequence[Finding], evidence: EvidenceSet) -> list[Fin
             if telling:
                 reason = max(telling, key=lambda item: near[item])
                 # Of a FAQ the answer alone: its question was asked, more or less.
-                words = reason.text if reason.context.endswith("?") else reason.reading
-                text = " ".join(words.split())
-                text = text if text.endswith((".", "!")) else f"{text.rstrip(';:,')}."
-                given.append(Finding(text, (reason,), finding.support, "in its own words"))
+                shown = replace(reason, context="") if reason.answers else reason
+                [text] = own_words([shown])
+                given.append(Finding(text, (reason,), finding.support, OWN_WORDS))
     return given
+
+
+def add_nearest(findings: Sequence[Finding], evidence: EvidenceSet) -> list[Finding]:
+    """The findings, and after what is kept the words nearest to the question, if they tell more.
+
+    Nothing is added to nothing: what is near is no answer by itself.
+    """
+    told = _words(" ".join(finding.text for finding in findings if finding.kept))
+    near = evidence.nearest() if told else []
+    if coverage(_words(" ".join(item.text for item in near)), told) >= MOSTLY_TOLD:
+        return list(findings)
+    cited = {item for finding in findings for item in finding.evidence}
+    new = [item for item in near if item not in cited or _words(item.text) - told]
+    begun = near[0].answers and near[0] in cited  # the rest needs its question no more
+    shown = [replace(item, context="") for item in new] if begun else new
+    return [*findings, *quoted(shown, new)]
+
+
+def quoted(shown: Sequence[Evidence], cited: Sequence[Evidence]) -> list[Finding]:
+    """Pieces in their own words, as sentences that cite them; `shown` may lack their context."""
+    said = zip(own_words(shown), cited, strict=True)
+    return [Finding(text, (item,), 1.0, OWN_WORDS) for text, item in said]
 
 
 def _adds_nothing(sentence: str, *, asked: frozenset[str], question: str) -> bool:
@@ -45,3 +72,7 @@ def _adds_nothing(sentence: str, *, asked: frozenset[str], question: str) -> boo
 def _tells_more(item: Evidence, told: str) -> bool:
     """Whether a piece of evidence holds anything that the answer does not say already."""
     return bool(content_words(item.text) - content_words(told) or numbers(item.text))
+
+
+def _words(text: str) -> frozenset[str]:
+    return content_words(text) | {str(value) for value in numbers(text)}

@@ -134,3 +134,26 @@ def test_one_place_is_one_piece_however_often_it_was_retrieved() -> None:
         evidence_of([hit("It costs much."), hit("It costs much.", rank=2)])
     )
     assert len(again) == 1
+
+
+def test_a_question_is_read_without_its_number_and_with_the_remark_behind_it() -> None:
+    asked = "## 2. What are LLMs? (The specialists)\n\nModels of language."
+    assert pieces(asked) == [("What are LLMs? (The specialists)", "Models of language.")]
+
+
+def test_nearest_is_what_the_question_means_or_nothing() -> None:
+    text = "A clip costs $5. Rain fell all night."
+    near = EvidenceSet("What does a clip cost?", [hit(text)], embedder=WordEmbedder()).nearest()
+    assert [piece.text for piece in near] == ["A clip costs $5."]
+    assert not EvidenceSet("Who sings?", [hit(text)], embedder=WordEmbedder()).nearest()
+    assert not EvidenceSet("Who sings?", [hit("## Rain")], embedder=WordEmbedder()).nearest()
+
+
+def test_a_chapter_under_a_question_is_not_one_answer() -> None:
+    towns = ("Aachen", "Bonn", "Celle", "Dresden", "Essen", "Fulda", "Gotha")
+    chapter = " ".join(f"The town of {town} has trams." for town in towns)
+    question = "Has the town of Celle trams?"
+    evidence = EvidenceSet(
+        question, [hit(f"## Who has trams?\n\n{chapter}")], embedder=WordEmbedder()
+    )
+    assert [piece.text for piece in evidence.nearest()] == ["The town of Celle has trams."]

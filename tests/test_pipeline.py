@@ -91,7 +91,27 @@ def test_what_the_model_makes_up_is_withdrawn_and_the_rest_stays() -> None:
 
 
 def test_with_nothing_left_it_abstains() -> None:
-    answer = assistant("The capital of France is Paris.").invoke("What does a video clip cost?")
+    made = assistant("The capital of France is Paris.", log_odds=0.5)
+    answer = made.invoke("What does a video clip cost?")
+    check_laws(answer)
+    assert answer.abstained
+
+
+def test_where_the_draft_does_not_hold_the_article_answers_in_its_own_words() -> None:
+    answer = assistant("A video clip costs $7.").invoke("What does a generated video clip cost?")
+    check_laws(answer)
+    assert [sentence.text for sentence in answer.sentences] == [
+        "One generated video clip costs $0.50 to $5."
+    ]
+    assert [(verdict.text, verdict.kept) for verdict in answer.trace] == [
+        ("A video clip costs $7.", False),
+        ("One generated video clip costs $0.50 to $5.", True),
+    ]
+
+
+def test_what_is_only_near_the_question_is_no_answer() -> None:
+    asked = "How many employees has the LLM Suite of Goldman?"  # JPMorgan's is near
+    answer = assistant("Goldman's LLM Suite has 200,000 employees.").invoke(asked)
     check_laws(answer)
     assert answer.abstained
 
@@ -248,4 +268,6 @@ def test_an_open_assistant_answers_from_articles_that_came_later(library: Librar
     assert (library.articles / "later.md").exists()
     library.write("costs.md", "One video clip of another kind costs nothing at all.")
     library.sync()
-    assert opened.invoke(question).abstained
+    answer = opened.invoke(question)
+    assert "costs nothing" in answer.text
+    assert "$5" not in answer.text

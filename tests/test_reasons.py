@@ -1,9 +1,9 @@
-"""An answer that only repeats the question is followed by what the article says."""
+"""An answer that leaves much out is followed by what the article says."""
 
 from __future__ import annotations
 
 from rag.evidence import EvidenceSet
-from rag.reasons import give_reasons
+from rag.reasons import add_nearest, give_reasons
 from rag.records import Chunk, Hit
 from rag.verification import Finding, check
 from tests.fakes import WordEmbedder
@@ -61,3 +61,57 @@ def test_of_a_faq_the_reason_is_the_answer_without_its_question() -> None:
     bare, evidence = findings(asked, "Yes, copywriters have to edit drafts.", text=text)
     assert [piece.context for piece in evidence.pieces] == ["Do copywriters have to edit?"]
     assert [finding.text for finding in give_reasons(bare, evidence)] == [bare[0].text, answer]
+
+
+def test_what_is_nearest_to_the_question_follows_an_answer_that_tells_less() -> None:
+    text = "A query costs $1. A query and a picture cost $1 and $5 in all tariffs. Rain fell."
+    asked = "What do a query and a picture cost?"
+    part, evidence = findings(asked, "A query costs $1.", text=text)
+    assert part[0].kept
+    said, nearest = add_nearest(part, evidence)
+    assert (said, nearest.text) == (part[0], "A query and a picture cost $1 and $5 in all tariffs.")
+    assert [(item.text, nearest.support) for item in nearest.evidence] == [(nearest.text, 1.0)]
+
+
+def test_nothing_is_added_to_an_answer_that_tells_it_or_to_none() -> None:
+    text = "A query and a picture cost $1 and $5 in all tariffs. Rain fell."
+    asked = "What do a query and a picture cost?"
+    for draft in ("A query costs $1 and a picture $5 in all tariffs.", "A query costs $9."):
+        given, evidence = findings(asked, draft, text=text)
+        assert add_nearest(given, evidence) == given
+
+
+def test_nothing_is_added_that_is_far_from_the_question() -> None:
+    given, evidence = findings("Do campaigns sell?", "Copywriters draft campaigns.")
+    assert given[0].kept
+    assert add_nearest(given, evidence) == given
+
+
+def test_what_refers_back_is_added_with_what_it_refers_to() -> None:
+    text = "The Bly is a river. It is an inflow to the old Newfound Lake of four towns."
+    asked = "Which lake is it an inflow to?"
+    given, evidence = findings(asked, "It is a river.", text=text)
+    assert given[0].kept
+    assert [finding.text for finding in add_nearest(given, evidence)[1:]] == [
+        "The Bly is a river.",
+        "It is an inflow to the old Newfound Lake of four towns.",
+    ]
+
+
+def test_the_answer_of_a_faq_is_added_whole_under_its_question() -> None:
+    text = "### Which is better for a shop?\n\nNeither is. Each shop needs both tools at times."
+    given, evidence = findings("Which is better for my shop?", "It needs tools.", text=text)
+    assert given[0].kept
+    assert [finding.text for finding in add_nearest(given, evidence)[1:]] == [
+        "Which is better for a shop? Neither is.",
+        "Each shop needs both tools at times.",
+    ]
+
+
+def test_of_an_answer_that_was_begun_the_rest_is_added_without_its_question() -> None:
+    text = "### Do we need skills?\n\nNot for business. Most tools today take plain language."
+    given, evidence = findings("Do we need skills?", "Not for business.", text=text)
+    assert given[0].kept
+    assert [finding.text for finding in add_nearest(given, evidence)[1:]] == [
+        "Most tools today take plain language."
+    ]
