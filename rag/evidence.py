@@ -29,7 +29,7 @@ RANK_WEIGHT = 0.3  # standing in the passage that retrieval liked best
 NEIGHBOUR_WEIGHT = 0.3  # standing beside a piece that is near the question
 
 # From this cosine with a question on, a piece is worth showing to who asked it.
-NEAR = 0.55
+NEAR = 0.5
 LONGEST_HEADING = 14  # words
 MOST_ANTECEDENTS = 2
 LONGEST_ANSWER = 5  # sentences under a question; what is longer is a chapter
