@@ -136,8 +136,8 @@ def test_what_no_article_says_is_withdrawn(evidence: EvidenceSet, sentence: str,
             False,
         ),
         (
-            "The LLM market grows by 33% (its CAGR).\n\nThe LLM market reaches $36 billion in 2030.",
-            "The LLM market reaches $36 billion in 2030, growing by 33% (its CAGR).",
+            "The LLM market grows 33% (its CAGR).\n\nThe LLM market reaches $36 billion in 2030.",
+            "The LLM market reaches $36 billion in 2030, growing 33% (its CAGR).",
             True,
         ),
         (
