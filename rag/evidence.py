@@ -84,7 +84,8 @@ def own_words(pieces: Sequence[Evidence]) -> list[str]:
     context = ""
     for piece in pieces:
         words = " ".join((piece.text if piece.context == context else piece.reading).split())
-        said.append(words if words.endswith((".", "!", "?")) else f"{words.rstrip(';:,')}.")
+        ended = words.rstrip("”’\"')").endswith((".", "!", "?"))
+        said.append(words if ended else f"{words.rstrip(';:,')}.")
         context = piece.context
     return said
 

@@ -18,6 +18,8 @@ from rag.verification import Finding
 OWN_WORDS = "in its own words"
 # Of the nearest words: an answer that has this many of them need not be followed by them.
 MOSTLY_TOLD = 0.6
+# By cosine with the question: what is cited is as near to it as the nearest words.
+AS_NEAR = 0.01
 
 
 def give_reasons(findings: Sequence[Finding], evidence: EvidenceSet) -> list[Finding]:
@@ -38,21 +40,25 @@ def give_reasons(findings: Sequence[Finding], evidence: EvidenceSet) -> list[Fin
                 reason = max(telling, key=lambda item: near[item])
                 # Of a FAQ the answer alone: its question was asked, more or less.
                 shown = replace(reason, context="") if reason.answers else reason
-                [text] = own_words([shown])
-                given.append(Finding(text, (reason,), finding.support, OWN_WORDS))
+                given += quoted([shown], [reason])
     return given
 
 
 def add_nearest(findings: Sequence[Finding], evidence: EvidenceSet) -> list[Finding]:
     """The findings, and after what is kept the words nearest to the question, if they tell more.
 
-    Nothing is added to nothing: what is near is no answer by itself.
+    Nothing is added to nothing, as what is near is no answer by itself, nor where other words
+    that are as near are cited already.
     """
     told = _words(" ".join(finding.text for finding in findings if finding.kept))
     near = evidence.nearest() if told else []
     if coverage(_words(" ".join(item.text for item in near)), told) >= MOSTLY_TOLD:
         return list(findings)
     cited = {item for finding in findings for item in finding.evidence}
+    cosines = dict(zip(evidence.pieces, evidence.cosines, strict=True))
+    as_near = max(cosines.values()) - max(cosines[item] for item in cited) < AS_NEAR
+    if as_near and cited.isdisjoint(near):
+        return list(findings)
     new = [item for item in near if item not in cited or _words(item.text) - told]
     begun = near[0].answers and near[0] in cited  # the rest needs its question no more
     shown = [replace(item, context="") for item in new] if begun else new

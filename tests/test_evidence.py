@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.evidence import Evidence, EvidenceSet, evidence_of
+from rag.evidence import Evidence, EvidenceSet, evidence_of, own_words
 from rag.records import Chunk, Hit
 from tests.fakes import WordEmbedder
 
@@ -157,3 +157,9 @@ def test_a_chapter_under_a_question_is_not_one_answer() -> None:
         question, [hit(f"## Who has trams?\n\n{chapter}")], embedder=WordEmbedder()
     )
     assert [piece.text for piece in evidence.nearest()] == ["The town of Celle has trams."]
+
+
+def test_what_is_quoted_ends_with_one_stop() -> None:
+    text = "- He wants “better.”\n- She left;\n- Doors of “oak”"
+    said = ["He wants “better.”", "She left.", "Doors of “oak”."]
+    assert own_words(evidence_of([hit(text)])) == said

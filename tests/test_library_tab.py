@@ -232,7 +232,7 @@ def test_a_question_in_flight_is_answered_and_the_next_from_the_new_index(
     library: Shelf, violin: Path
 ) -> None:
     def say(prompt: str) -> str:
-        topic = "violin" if "violin" in prompt.rpartition("uestion")[2] else "glacier"
+        topic = "violin" if "violin" in prompt.rpartition("Question: ")[2] else "glacier"
         return f"Fact 2 about the {topic} is that it has 14 parts. [1]"
 
     index = library.open()

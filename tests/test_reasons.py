@@ -81,6 +81,14 @@ def test_nothing_is_added_to_an_answer_that_tells_it_or_to_none() -> None:
         assert add_nearest(given, evidence) == given
 
 
+def test_nothing_is_added_to_an_answer_that_cites_what_is_as_near() -> None:
+    text = "Fact 1 of the violin is its 7 tones. Fact 2 of the violin is its 4 parts."
+    asked = "What is fact 2 of the violin?"
+    given, evidence = findings(asked, "Fact 2 of the violin is its 4 parts.", text=text)
+    assert evidence.nearest()[0].text.startswith("Fact 1")
+    assert add_nearest(given, evidence) == given
+
+
 def test_nothing_is_added_that_is_far_from_the_question() -> None:
     given, evidence = findings("Do campaigns sell?", "Copywriters draft campaigns.")
     assert given[0].kept
