@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from rag.errors import ModelMissing
@@ -15,6 +16,9 @@ from rag.settings import Settings
 from tests.library import Library, Pristine
 
 ROOT = Path(__file__).parent.parent
+# A machine that is busy is no fault of the code: no example has a time that it must keep.
+hypothesis.settings.register_profile("footnote", deadline=None)
+hypothesis.settings.load_profile("footnote")
 RunRag = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

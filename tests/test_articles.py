@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.articles import find_files, read_article, without_faqs
@@ -233,7 +233,6 @@ def test_faqs_leave_with_the_headings_that_led_only_to_them(read) -> None:
     ]
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from(

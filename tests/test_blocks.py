@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.blocks import find_title, parse_sections
@@ -193,7 +193,6 @@ def test_title_is_the_top_heading_or_a_first_line_that_stands_as_one() -> None:
     assert find_title("") is None
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from(

@@ -63,7 +63,7 @@ PARTS = st.sampled_from(
 
 
 @pytest.mark.parametrize("count", [count_words, len], ids=["words", "characters"])
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     parts=st.lists(PARTS, max_size=14),
     title=st.sampled_from(["", "Guide", "A title of many words " * 9]),
@@ -145,7 +145,7 @@ def count_tokens() -> Callable[[str], int]:
 
 
 @pytest.mark.models
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(text=st.one_of(st.lists(PARTS, max_size=12).map("\n".join), st.text(max_size=400)))
 def test_no_chunk_is_longer_than_the_embedder_reads(
     count_tokens: Callable[[str], int], text: str

@@ -70,7 +70,7 @@ def test_a_title_counts_unless_it_is_the_name_of_the_file() -> None:
 VARIANTS = [REPORT, REPORT + FOOTER, REPORT.upper(), REPORT + FOOTER * 2, "Short.", "short"]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.dictionaries(st.text(min_size=1), st.sampled_from(VARIANTS), max_size=5), st.randoms())
 def test_the_set_alone_decides_which_stands_for_the_others(
     texts: dict[str, str], chance: random.Random

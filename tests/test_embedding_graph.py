@@ -130,7 +130,7 @@ def test_the_graph_gives_nearly_the_vectors_of_the_reference(model: Path, tmp_pa
 
 
 @given(st.lists(st.lists(st.sampled_from(WORDS), max_size=20).map(" ".join), min_size=1))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_vector_is_the_same_to_the_bit_whatever_stands_beside_it(
     shared: GraphEmbedder, texts: list[str]
 ) -> None:

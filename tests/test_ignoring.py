@@ -61,9 +61,7 @@ PATTERNS = st.lists(
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is the judge")
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(st.sampled_from(["", "drafts", "old", "old/drafts"]), PATTERNS))
 def test_the_patterns_mean_what_they_mean_to_git(tmp_path: Path, ignore: dict[str, str]) -> None:
     folder = tmp_path / "articles"

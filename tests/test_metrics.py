@@ -148,7 +148,6 @@ def test_a_mean_has_the_interval_that_theory_gives() -> None:
     assert figure.low < figure.value < figure.high
 
 
-@settings(deadline=None)  # the first example imports numpy
 @given(st.lists(st.floats(-100, 100), min_size=1, max_size=30), st.randoms())
 def test_an_interval_is_within_the_values_and_heeds_no_order(
     values: list[float], source: random.Random
@@ -221,7 +220,7 @@ def test_calibration_of_worked_values() -> None:
     assert bins == ((pytest.approx(0.1), 0.5, 2), (pytest.approx(0.975), 1.0, 2))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(labelled)
 def test_areas_are_those_of_scikit_learn_and_mirror(pairs: list[tuple[bool, float]]) -> None:
     from sklearn.metrics import balanced_accuracy_score, roc_auc_score
@@ -258,7 +257,7 @@ def test_rank_correlations_of_worked_values() -> None:
         assert math.isnan(correlation(a, [1.0] * 5).value)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=4, max_size=20))
 def test_rank_correlations_are_those_of_scipy(pairs: list[tuple[int, int]]) -> None:
     from scipy.stats import kendalltau, spearmanr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.normalisation import normalised
@@ -50,7 +50,6 @@ def test_line_ends_become_one_kind_and_lone_surrogates_are_replaced() -> None:
     assert normalised("a\r\nb\rc\nd\ud800") == "a\nb\nc\nd\N{REPLACEMENT CHARACTER}"
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from([TABLE, "OneTwo.", "three four", "✓ five.", "$6", ".", "A"]), max_size=9

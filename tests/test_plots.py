@@ -98,7 +98,7 @@ def check_drawing(svg: str) -> None:
             assert f".{name}" in CSS, name
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.dictionaries(names, counted, max_size=14),
     st.lists(st.tuples(shares, shares), max_size=30),
@@ -182,7 +182,7 @@ def test_a_curve_of_many_points_keeps_its_ends_and_stays_small() -> None:
     assert plot.rows[-1] == ("100%", "50.0%") and len(plot.rows) == 21
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(seconds, min_size=1, max_size=60))
 def test_the_waits_in_the_table_are_those_of_the_figures(waits: list[float]) -> None:
     plot = latency(waited(*((1000 * each, 1000 * each) for each in waits)))

@@ -55,7 +55,7 @@ class Page(HTMLParser):
         return [a["id"] for _, a in self.elements if "id" in a]
 
 
-quick = settings(deadline=None, max_examples=60)
+quick = settings(max_examples=60)
 texts = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=40))
 numbers = st.integers(1, 5)
 shares = st.floats(0, 1)

@@ -222,7 +222,7 @@ def cited(quote: Quote, passage: Passage) -> Any:
     return parsed(render(changed)).xpath("//*[@class='quote']/blockquote")[0]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_a_quote_is_marked_where_it_stands_in_its_passage(data: st.DataObject) -> None:
     text = ARTICLES["glass-moth"]

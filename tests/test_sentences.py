@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.sentences import is_table_row, list_marker_length, sentence_spans
@@ -80,7 +80,6 @@ def test_short_lines_of_a_list_without_marks_stay_apart() -> None:
     assert sentences("\n".join(items)) == items
 
 
-@settings(deadline=None)
 @given(st.one_of(MARKED_TEXT, st.text(max_size=60)))
 def test_spans_are_stripped_in_order_and_hold_every_visible_character(text: str) -> None:
     position = 0
