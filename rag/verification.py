@@ -9,8 +9,9 @@ the start and cannot be invented. A sentence is kept only if
   one is not told of Acme, nor the price of a video clip of an audio clip,
 * every name in it is in what it cites, or in the passage, heading or title round it; a name of
   the question, in a sentence without figures, may be in another passage of the same article,
-* the names of one clause stand together in one passage: where one article has an English Mark and
-  another an American Nick, there is no American Mark,
+* the names of one clause stand together in one passage, or in two that a name links which the
+  answer brings, or a title: where one article has an English Mark and another an American Nick,
+  there is no American Mark,
 * it denies only what its evidence denies, and asserts nothing that is denied there,
 * enough of its content words and of its meaning (cosine of sentence embeddings) are there.
 
@@ -21,7 +22,7 @@ comparison of text; no language model judges itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -95,10 +96,11 @@ def fault_of(sentence: str, cited: Sequence[Evidence], evidence: EvidenceSet) ->
         return ""
     named = _names_said(sentence, evidence.question)
     brought = named - names(evidence.question)
+    linked = {item: _linked(item, brought, cited, question=evidence.question) for item in cited}
     return (
         _name_fault(sentence, named, cited, evidence)
-        or _stitching_fault(sentence, named, brought, cited)
-        or _number_fault(sentence, named, brought, cited)
+        or _stitching_fault(sentence, named, linked)
+        or _number_fault(sentence, named, linked)
         or _preference_fault(sentence, cited)
         or _denial_fault(sentence, evidence.question, cited)
     )
@@ -160,10 +162,9 @@ def _choose(sentence: str, evidence: EvidenceSet, similarities: Sequence[float])
     return chosen
 
 
-def _number_fault(
-    sentence: str, named: frozenset[str], brought: frozenset[str], cited: Sequence[Evidence]
-) -> str:
+def _number_fault(sentence: str, named: frozenset[str], linked: Mapping[Evidence, str]) -> str:
     """Why a number of the sentence is not what the evidence says; "" if all are."""
+    cited = list(linked)
     wanted = numbers(sentence)
     missing = wanted - frozenset().union(*(numbers(item.reading) for item in cited))
     if missing:
@@ -179,7 +180,7 @@ def _number_fault(
                 return f"the number {_listed([value])} belongs to something else"
             if _is_of_another_thing(value, kind, sentence, cited):
                 return f"the number {_listed([value])} is that of another thing"
-            if not _stands_by_names(value, kind, of, brought, cited):
+            if not _stands_by_names(value, kind, of, linked):
                 return f"the number {_listed([value])} is not told of what the sentence names"
             if kind in MEASURES and _is_of_another_sort(value, clause, sentence, cited):
                 return f"the number {_listed([value])} is that of another sort of thing"
@@ -187,26 +188,20 @@ def _number_fault(
 
 
 def _stands_by_names(
-    value: Decimal,
-    kind: str,
-    named: frozenset[str],
-    brought: frozenset[str],
-    cited: Sequence[Evidence],
+    value: Decimal, kind: str, named: frozenset[str], linked: Mapping[Evidence, str]
 ) -> bool:
-    """Whether some evidence with this number has all names of the sentence beside it.
+    """Whether all names of the sentence stand beside this number in evidence that has it.
 
     A measure has them in the same piece, before it in the same paragraph, or in heading or
-    title; years and counts stand further off, in the same passage or one that a name links.
+    title; years and counts stand further off, in the same passage or one that it is `linked` with.
     """
-    for item in cited:
+    places = []
+    for item, passages in linked.items():
         if value in numbers(item.reading):
-            chunk = item.chunk
-            before = chunk.text[: item.start - chunk.start].rpartition("\n")[2]
+            before = item.chunk.text[: item.start - item.chunk.start].rpartition("\n")[2]
             beside = f"{before}\n{item.headed_reading}"
-            where = beside if kind in MEASURES else _linked(item, brought, cited)
-            if all(_is_named(name, where) for name in named):
-                return True
-    return False
+            places.append(beside if kind in MEASURES else passages)
+    return bool(places) and all(any(_is_named(name, text) for text in places) for name in named)
 
 
 def _is_of_another_thing(
@@ -323,25 +318,38 @@ def _name_fault(
     return f"the passage does not name {', '.join(sorted(absent))}" if absent else ""
 
 
-def _linked(item: Evidence, brought: frozenset[str], cited: Sequence[Evidence]) -> str:
-    """A passage with those that share a name with it that the answer brings.
+def _linked(
+    item: Evidence, brought: frozenset[str], cited: Sequence[Evidence], *, question: str
+) -> str:
+    """A passage with those that tell on from it, or that it tells on from.
 
-    "Clonbrook is in Guyana, which joined in 1973" needs two passages, and Guyana is in both. A
-    name of the question links nothing: what is asked about stands beside much that is not of it.
+    "Clonbrook is in Guyana, which joined in 1973" needs two passages, and Guyana is in both: they
+    share a name that the answer brings, or one has the title of the other. What the question
+    names links nothing, as what is asked about stands beside much that is not of it.
     """
     links = [name for name in brought if _is_named(name, item.passage)]
     return "\n".join(
         other.passage
         for other in cited
-        if other is item or any(_is_named(name, other.passage) for name in links)
+        if other is item
+        or any(_is_named(name, other.passage) for name in links)
+        or _tells_of(item, other, question)
+        or _tells_of(other, item, question)
     )
 
 
-def _stitching_fault(
-    sentence: str, named: frozenset[str], brought: frozenset[str], cited: Sequence[Evidence]
-) -> str:
+def _tells_of(item: Evidence, other: Evidence, question: str) -> bool:
+    """Whether a passage names what another article is about, as printed, and the question not."""
+    if item.chunk.article_id == other.chunk.article_id:
+        return False
+    title = other.chunk.title.partition(" (")[0]  # as in "Mercury (planet)"
+    printed = re.search(rf"(?<!\w){re.escape(title)}(?!\w)", item.passage)
+    return bool(printed) and title != title.lower() and not name_is_in(title, question)
+
+
+def _stitching_fault(sentence: str, named: frozenset[str], linked: Mapping[Evidence, str]) -> str:
     """Which names one clause joins that no passage has together; "" if none."""
-    passages = [_linked(item, brought, cited) for item in cited]
+    passages = linked.values()
     cited_names = {n for n in named if any(_is_named(n, text) for text in passages)}
     for clause in clauses(sentence):
         joined = sorted(name for name in cited_names if name_is_in(name, clause))

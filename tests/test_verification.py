@@ -239,9 +239,9 @@ def test_the_words_of_an_article_hold_however_its_numbers_stand() -> None:
     assert check(said, evidence).kept
 
 
-def two_articles(first: str, second: str, question: str) -> EvidenceSet:
+def two_articles(first: str, second: str, question: str, *, title: str = "Another") -> EvidenceSet:
     hits = [hit(first), hit(second)]
-    other = replace(hits[1].chunk, id="b.md#1", article_id="b.md", title="Another", source="b.md")
+    other = replace(hits[1].chunk, id="b.md#1", article_id="b.md", title=title, source="b.md")
     hits[1] = replace(hits[1], chunk=other, rank=2)
     return EvidenceSet(question, hits, embedder=WordEmbedder())
 
@@ -317,3 +317,32 @@ def test_a_name_that_the_answer_brings_links_two_passages() -> None:
     finding = check(said, evidence)
     assert finding.kept, finding.why
     assert len(finding.evidence) == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        ("When was the company that owns the plant at Tarn founded?", True),
+        ("When was Bly Works, which owns the plant at Tarn, founded?", False),
+    ],
+)
+def test_a_title_in_a_passage_links_it_to_that_article(asked: str, kept: bool) -> None:
+    evidence = two_articles(
+        "The plant at Tarn is owned by Bly Works.",
+        "The company was founded in Ulm in 1973.",
+        asked,
+        title="Bly Works (company)",
+    )
+    finding = check("The company that owns the plant at Tarn was founded in 1973.", evidence)
+    assert finding.kept == kept, finding.why
+
+
+def test_a_number_may_stand_by_its_names_in_two_passages() -> None:
+    evidence = two_articles(
+        "The plant at Tarn burned down in 1973.",
+        "The mill of Ulm burned down in 1973.",
+        "What burned down?",
+    )
+    said = "The plant at Tarn, and the mill of Ulm too, burned down in 1973."
+    finding = check(said, evidence)
+    assert finding.kept, finding.why
