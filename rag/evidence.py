@@ -30,6 +30,7 @@ NEIGHBOUR_WEIGHT = 0.3  # standing beside a piece that is near the question
 
 # From this cosine with a question on, a piece is worth showing to who asked it.
 NEAR = 0.5
+MARKED_HEADING = re.compile(r"#{1,6} ")
 LONGEST_HEADING = 14  # words
 MOST_ANTECEDENTS = 2
 LONGEST_ANSWER = 5  # sentences under a question; what is longer is a chapter
@@ -157,10 +158,14 @@ def _first_rows(text: str, spans: Sequence[Span]) -> set[int]:
 
 
 def _is_heading(text: str, start: int, end: int, item: int) -> bool:
-    """Whether a whole line only names what follows: short, and without a stop."""
+    """Whether a whole line only names what follows: marked so, or short and without a stop."""
     line = text[start:end]
     whole = text[:start].rstrip(" ")[-1:] in ("\n", "") and text[end : end + 1] in ("\n", "")
-    return whole and not item and line[-1].isalnum() and len(line.split()) <= LONGEST_HEADING
+    if not whole or item:
+        return False
+    last = line.rstrip("*_")[-1:]
+    unstopped = last.isalnum() or last == ")"
+    return bool(MARKED_HEADING.match(line)) or (unstopped and len(line.split()) <= LONGEST_HEADING)
 
 
 def _cells(hit: Hit, start: int, row: str, *, header: str, group: int) -> Iterator[Evidence]:

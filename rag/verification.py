@@ -95,10 +95,11 @@ def fault_of(sentence: str, cited: Sequence[Evidence], evidence: EvidenceSet) ->
     if any(folded(sentence) in folded(item.text) for item in cited):
         return ""
     named = _names_said(sentence, evidence.question)
-    brought = named - names(evidence.question)
+    # Who asks in a hurry writes no capitals.
+    brought = frozenset(name for name in named if not name_is_in(name, evidence.question))
     linked = {item: _linked(item, brought, cited, question=evidence.question) for item in cited}
     return (
-        _name_fault(sentence, named, cited, evidence)
+        _name_fault(sentence, named, brought, cited, evidence)
         or _stitching_fault(sentence, named, linked)
         or _number_fault(sentence, named, linked)
         or _preference_fault(sentence, cited)
@@ -294,7 +295,11 @@ def _fits_better(
 
 
 def _name_fault(
-    sentence: str, named: frozenset[str], cited: Sequence[Evidence], evidence: EvidenceSet
+    sentence: str,
+    named: frozenset[str],
+    brought: frozenset[str],
+    cited: Sequence[Evidence],
+    evidence: EvidenceSet,
 ) -> str:
     """Which names the evidence lacks.
 
@@ -304,7 +309,7 @@ def _name_fault(
     """
     passages = "\n".join(item.chunk.embedded_text for item in cited)
     absent = {name for name in named if not name_is_in(name, passages)}
-    asked = absent & names(evidence.question)
+    asked = absent - brought
     if asked and not numbers(sentence):
         articles = {item.chunk.article_id for item in cited}
         found = "\n".join(

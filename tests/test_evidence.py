@@ -159,6 +159,13 @@ def test_a_chapter_under_a_question_is_not_one_answer() -> None:
     assert [piece.text for piece in evidence.nearest()] == ["The town of Celle has trams."]
 
 
+@pytest.mark.parametrize(
+    "heading", ["# Decade (album)", "Decade (album)", "**Cost of use**", "## Well said.", "Costs"]
+)
+def test_a_heading_is_no_evidence(heading: str) -> None:
+    assert pieces(f"{heading}\n\nIt came out in 1977.") == [("", "It came out in 1977.")]
+
+
 def test_what_is_quoted_ends_with_one_stop() -> None:
     text = "- He wants “better.”\n- She left;\n- Doors of “oak”"
     said = ["He wants “better.”", "She left.", "Doors of “oak”."]

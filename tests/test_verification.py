@@ -174,6 +174,9 @@ def test_two_facts_of_two_sentences_cite_both(evidence: EvidenceSet) -> None:
 
 
 @pytest.mark.parametrize(
+    "asked", ["Whom does Goldman Sachs serve?", "whom does goldman sachs serve"]
+)
+@pytest.mark.parametrize(
     ("sentence", "kept"),
     [
         ("The suite of Goldman Sachs serves users in its offices.", True),
@@ -182,12 +185,12 @@ def test_two_facts_of_two_sentences_cite_both(evidence: EvidenceSet) -> None:
     ],
 )
 def test_a_name_of_the_question_may_stand_elsewhere_in_the_article_but_for_a_figure(
-    sentence: str, kept: bool
+    asked: str, sentence: str, kept: bool
 ) -> None:
     passages = ["The suite serves 900 users in its offices.", "Goldman Sachs opened a branch."]
     hits = [hit(text, start=1000 * n) for n, text in enumerate(passages)]
     hits[1] = replace(hits[1], chunk=replace(hits[1].chunk, id="a.md#2"), rank=2)
-    evidence = EvidenceSet("Whom does Goldman Sachs serve?", hits, embedder=WordEmbedder())
+    evidence = EvidenceSet(asked, hits, embedder=WordEmbedder())
     assert check(sentence, evidence).kept is kept, check(sentence, evidence).why
 
 
