@@ -23,7 +23,8 @@ NUMBER = re.compile(
 DECADE = re.compile(r"(?<!\w)['\u2019\u2018]?(?P<tens>[2-9]0)['\u2019]?s\b")  # "the 70's"
 SHORT_RANGE = re.compile(r"\b(?P<century>1\d|20)(?P<first>\d\d)[-\u2013/](?P<last>\d\d)\b(?![\d-])")
 YEARS = range(1000, 2101)
-CLAUSE = re.compile(r",(?!\d)|[;:()|•✓\n]|\band\b|\bwhile\b|\bcompared (?:to|with)\b|\bversus\b")
+CONTRAST = re.compile(r"\bwhile\b|\bwhereas\b|\bcompared (?:to|with)\b|\bversus\b")
+CLAUSE = re.compile(rf",(?!\d)|[;:()|•✓\n]|\band\b|{CONTRAST.pattern}")
 CLAUSE_END = re.compile(r"[,;:.!?\n\u2014|]|\b(?:but|because|although|while)\b")
 # A number, a range or a multiple as one word: "3-5x", "200k", "85+".
 COUNT = re.compile(r"[\d.,\-]+(?:st|nd|rd|th|x|s|[kmbt]n?)?\+*", re.IGNORECASE)
@@ -315,6 +316,15 @@ def clauses(text: str) -> list[str]:
     ['1,000 images', ' or ', 'at night', ' 5 clips']
     """
     return [part for part in CLAUSE.split(text) if part.strip()]
+
+
+def contrasted(text: str) -> list[str]:
+    """What a text sets against each other.
+
+    >>> contrasted("Acme pays $1, while a clip costs $5")
+    ['Acme pays $1, ', ' a clip costs $5']
+    """
+    return CONTRAST.split(text)
 
 
 def denied(text: str) -> frozenset[str]:

@@ -22,7 +22,7 @@ comparison of text; no language model judges itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -33,6 +33,7 @@ from rag.terms import (
     amounts_of_things,
     clauses,
     content_words,
+    contrasted,
     coverage,
     denials,
     denied,
@@ -101,7 +102,7 @@ def fault_of(sentence: str, cited: Sequence[Evidence], evidence: EvidenceSet) ->
     return (
         _name_fault(sentence, named, brought, cited, evidence)
         or _stitching_fault(sentence, named, linked)
-        or _number_fault(sentence, named, linked)
+        or _number_fault(sentence, named, linked, evidence.question)
         or _preference_fault(sentence, cited)
         or _denial_fault(sentence, evidence.question, cited)
     )
@@ -163,33 +164,49 @@ def _choose(sentence: str, evidence: EvidenceSet, similarities: Sequence[float])
     return chosen
 
 
-def _number_fault(sentence: str, named: frozenset[str], linked: Mapping[Evidence, str]) -> str:
+def _number_fault(
+    sentence: str, named: frozenset[str], linked: Mapping[Evidence, str], question: str
+) -> str:
     """Why a number of the sentence is not what the evidence says; "" if all are."""
     cited = list(linked)
     wanted = numbers(sentence)
-    missing = wanted - frozenset().union(*(numbers(item.reading) for item in cited))
+    missing = {n for n in wanted if not any(_gives(item, n, question) for item in cited)}
     if missing:
         return f"no passage gives the number {_listed(missing)}"
-    begun = ""
-    for clause in clauses(sentence):
-        begun = f"{begun} {clause}"
-        # What is named only after a number and its clause is not what the number is told of.
-        of = frozenset(name for name in named if name_is_in(name, begun)) or named
+    for clause, of in _told_of(sentence, named):
         said = content_words(clause) or content_words(sentence)
         for value, kind in amounts(clause):
             if _belongs_elsewhere(value, kind, said, named, cited):
                 return f"the number {_listed([value])} belongs to something else"
             if _is_of_another_thing(value, kind, sentence, cited):
                 return f"the number {_listed([value])} is that of another thing"
-            if not _stands_by_names(value, kind, of, linked):
+            if not _stands_by_names(value, kind, of, linked, question):
                 return f"the number {_listed([value])} is not told of what the sentence names"
             if kind in MEASURES and _is_of_another_sort(value, clause, sentence, cited):
                 return f"the number {_listed([value])} is that of another sort of thing"
     return ""
 
 
+def _told_of(sentence: str, named: frozenset[str]) -> Iterator[tuple[str, frozenset[str]]]:
+    """Each clause of a sentence, and the names that its numbers are told of.
+
+    They are not told of what is named only after that clause, nor of what stands on the other
+    side of "while".
+    """
+    for number, side in enumerate(contrasted(sentence)):
+        begun = ""
+        for clause in clauses(side):
+            begun = f"{begun} {clause}"
+            of = frozenset(name for name in named if name_is_in(name, begun))
+            yield clause, of if of or number else named
+
+
 def _stands_by_names(
-    value: Decimal, kind: str, named: frozenset[str], linked: Mapping[Evidence, str]
+    value: Decimal,
+    kind: str,
+    named: frozenset[str],
+    linked: Mapping[Evidence, str],
+    question: str,
 ) -> bool:
     """Whether all names of the sentence stand beside this number in evidence that has it.
 
@@ -198,11 +215,16 @@ def _stands_by_names(
     """
     places = []
     for item, passages in linked.items():
-        if value in numbers(item.reading):
+        if _gives(item, value, question):
             before = item.chunk.text[: item.start - item.chunk.start].rpartition("\n")[2]
             beside = f"{before}\n{item.headed_reading}"
             places.append(beside if kind in MEASURES else passages)
     return bool(places) and all(any(_is_named(name, text) for text in places) for name in named)
+
+
+def _gives(item: Evidence, value: Decimal, question: str) -> bool:
+    """Whether a number is in a piece; one that was asked about ("season 9"), or in its title."""
+    return value in numbers(item.headed_reading if value in numbers(question) else item.reading)
 
 
 def _is_of_another_thing(
@@ -287,9 +309,10 @@ def _fits_better(
 ) -> bool:
     """Whether one piece is about what a sentence names, and another about something else."""
     # With the headings: where the article says "he", its title says who.
-    here, there = content_words(item.headed_reading), content_words(rival.headed_reading)
-    if len(said & here) < SAME_WORDS * len(said & there):
-        return True
+    here = len(said & content_words(item.headed_reading))
+    there = len(said & content_words(rival.headed_reading))
+    if here < SAME_WORDS * there or there < SAME_WORDS * here:
+        return here < there
     ours, theirs = names(item.reading), names(rival.reading)
     return bool(named & theirs - ours) and bool(ours - named - theirs)
 
@@ -397,5 +420,5 @@ def _denial_fault(sentence: str, question: str, cited: Sequence[Evidence]) -> st
     return ""
 
 
-def _listed(values: Sequence[Decimal] | frozenset[Decimal]) -> str:
+def _listed(values: Iterable[Decimal]) -> str:
     return ", ".join(sorted(f"{value:f}" for value in values))

@@ -141,6 +141,12 @@ def test_what_no_article_says_is_withdrawn(evidence: EvidenceSet, sentence: str,
             True,
         ),
         (
+            "Generation with AI tools costs $1-$2 per image, $2-$5 per video clip.\n\n"
+            "An LLM costs $3 per query.",
+            "An LLM costs $3 per query, while a video clip costs $2-$5.",
+            True,
+        ),
+        (
             "The market of Acme grows.\n\nThe LLM market reaches $36 billion in 2030.",
             "At $36 billion in 2030, the market of Acme grows.",
             False,
@@ -291,6 +297,18 @@ def test_a_sentence_of_the_article_is_cited_where_it_stands() -> None:
 
 def test_no_passages_back_nothing() -> None:
     assert not check("Anything.", EvidenceSet("What?", [], embedder=WordEmbedder())).kept
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [("Who were the interns in season 9 of Bly?", True), ("Who were the interns of Bly?", False)],
+)
+def test_a_number_that_was_asked_about_may_stand_in_the_title(asked: str, kept: bool) -> None:
+    interns = hit("In August the interns were Ann Hall and Joe Wood.")
+    interns = replace(interns, chunk=replace(interns.chunk, title="Bly (season 9)"))
+    evidence = EvidenceSet(asked, [interns], embedder=WordEmbedder())
+    finding = check("The interns in season 9 of Bly were Ann Hall and Joe Wood.", evidence)
+    assert finding.kept is kept, finding.why
 
 
 @given(
