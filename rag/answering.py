@@ -146,7 +146,7 @@ def stream_answer(
     yield AnswerUpdate(stage="checking", draft=draft)
     judge = check if settings.verify else nearest
     findings = [judge(sentence, evidence) for sentence in draft_sentences(draft)]
-    instead = nearest_words(query.standalone, cited_by(findings)[:1])
+    instead = nearest_words(query.standalone, cited_by(findings)[:1] or evidence.nearest())
     instead = instead or f"{not_mentioned(query, hits)} Nothing drafted from them held."
     if gate:
         judged_by = model if weighed else None

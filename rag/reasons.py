@@ -48,10 +48,12 @@ def add_nearest(findings: Sequence[Finding], evidence: EvidenceSet) -> list[Find
     """The findings, and after what is kept the words nearest to the question, if they tell more.
 
     Nothing is added to nothing, as what is near is no answer by itself, nor where other words
-    that are as near are cited already.
+    that are as near are cited already, nor what has no word of the question.
     """
     told = _words(" ".join(finding.text for finding in findings if finding.kept))
     near = evidence.nearest() if told else []
+    if content_words(evidence.question).isdisjoint(_words(" ".join(i.reading for i in near))):
+        return list(findings)
     if coverage(_words(" ".join(item.text for item in near)), told) >= MOSTLY_TOLD:
         return list(findings)
     cited = {item for finding in findings for item in finding.evidence}

@@ -54,6 +54,9 @@ SUPPORT_FLOOR = 0.4
 MEASURES = frozenset({"money", "percent", "multiple"})
 MOSTLY = 0.5  # of what a clause denies or prefers; the rest may be where or for whom
 PREFERENCES = content_words("better best worse worst superior inferior preferable")
+SHORTEST_LIST = 3
+CAUSE = re.compile(r"\b(?:because|due to)\b", re.IGNORECASE)
+YES_OR_NO = re.compile(r"(?:yes|no), +", re.IGNORECASE)
 SAME_WORDS = 0.6  # how well a number's words must match, beside those of the best number
 
 
@@ -74,6 +77,7 @@ class Finding:
 
 def check(sentence: str, evidence: EvidenceSet) -> Finding:
     """Find the words that back `sentence`, or why none do."""
+    sentence = _without_yes(sentence, evidence.question)
     if not evidence.pieces:
         return Finding(sentence, (), 0.0, "no passage was found")
     similarities = evidence.similarities(sentence)
@@ -91,6 +95,19 @@ def check(sentence: str, evidence: EvidenceSet) -> Finding:
     return Finding(sentence, cited, min(max(support, 0.0), 1.0), f"backed by {quoted}")
 
 
+def _without_yes(sentence: str, question: str) -> str:
+    """A sentence without the "yes" or "no" before it, if it does not repeat what was asked.
+
+    "Yes, Midjourney makes images" is no yes to "Is Midjourney an LLM?".
+    """
+    answer = YES_OR_NO.match(sentence)
+    asked = content_words(question)
+    if not answer or len(content_words(sentence) & asked) > MOSTLY * len(asked):
+        return sentence
+    rest = sentence[answer.end() :]
+    return f"{rest[:1].upper()}{rest[1:]}"
+
+
 def fault_of(sentence: str, cited: Sequence[Evidence], evidence: EvidenceSet) -> str:
     """What in a sentence is not as the cited words have it; "" if nothing is."""
     if any(folded(sentence) in folded(item.text) for item in cited):
@@ -103,6 +120,8 @@ def fault_of(sentence: str, cited: Sequence[Evidence], evidence: EvidenceSet) ->
         _name_fault(sentence, named, brought, cited, evidence)
         or _stitching_fault(sentence, named, linked)
         or _number_fault(sentence, named, linked, evidence.question)
+        or _list_fault(sentence, evidence)
+        or _cause_fault(sentence, named, cited)
         or _preference_fault(sentence, cited)
         or _denial_fault(sentence, evidence.question, cited)
     )
@@ -384,6 +403,56 @@ def _stitching_fault(sentence: str, named: frozenset[str], linked: Mapping[Evide
         together = any(all(_is_named(name, text) for name in joined) for text in passages)
         if len(joined) > 1 and not together:
             return f"no passage names {', '.join(joined)} together"
+    return ""
+
+
+def _list_fault(sentence: str, evidence: EvidenceSet) -> str:
+    """What of a list is not as the rest of it; "" if nothing is.
+
+    Of "ElevenLabs, Suno and Runway make audio", the last stands nowhere beside the word that the
+    evidence has beside each of the others.
+    """
+    # In a list the first word of a sentence is a name as the others are.
+    brought = {name for name in names(f"of {sentence}") if not name_is_in(name, evidence.question)}
+    items: list[set[str]] = []
+    mixed = 0  # clauses that hold more than a name
+    for clause in clauses(sentence):
+        item = {name for name in brought if name_is_in(name, clause)}
+        if item:
+            items.append(item)
+            mixed += bool(content_words(clause) - content_words(" ".join(item)))
+    if len(items) < SHORTEST_LIST or mixed > 1:
+        return ""
+    told = content_words(sentence) - content_words(" ".join(brought))
+    beside = [
+        frozenset().union(
+            *(
+                told & content_words(piece.headed_reading)
+                for piece in evidence.pieces
+                if all(_is_named(name, piece.reading) for name in item)
+            )
+        )
+        for item in items
+    ]
+    for number, item in enumerate(items):
+        others = beside[:number] + beside[number + 1 :]
+        if frozenset.intersection(*others) - beside[number]:
+            return f"{', '.join(sorted(item))} is not told of as the rest of the list is"
+    return ""
+
+
+def _cause_fault(sentence: str, named: frozenset[str], cited: Sequence[Evidence]) -> str:
+    """Whether a sentence gives a reason for what its passages do not tell of; "" if not.
+
+    "Why did Acme shut its mill?" is answered with a reason, shut or not.
+    """
+    because = CAUSE.search(sentence)
+    if not because:
+        return ""
+    explained = content_words(sentence[: because.start()]) - content_words(" ".join(named))
+    held = frozenset().union(*(content_words(item.passage) for item in cited))
+    if len(explained & held) < MOSTLY * len(explained):
+        return "it explains what the passages do not tell of"
     return ""
 
 

@@ -89,6 +89,14 @@ def test_nothing_is_added_to_an_answer_that_cites_what_is_as_near() -> None:
     assert add_nearest(given, evidence) == given
 
 
+def test_nothing_is_added_that_has_no_word_of_the_question() -> None:
+    given, evidence = findings("What do tools cost?", "Tools cost $1.", text="Tools cost $1. Rain.")
+    assert given[0].kept
+    evidence.cosines = [0.6, 0.9]
+    assert evidence.nearest()[0].text == "Rain."
+    assert add_nearest(given, evidence) == given
+
+
 def test_nothing_is_added_that_is_far_from_the_question() -> None:
     given, evidence = findings("Do campaigns sell?", "Copywriters draft campaigns.")
     assert given[0].kept

@@ -311,6 +311,55 @@ def test_a_number_that_was_asked_about_may_stand_in_the_title(asked: str, kept: 
     assert finding.kept is kept, finding.why
 
 
+@pytest.mark.parametrize(
+    ("sentence", "kept"),
+    [
+        ("Alto, Bravo, and Canto are music tools.", True),
+        ("Alto, Bravo, and Delta are music tools.", False),
+        ("The tools named are Alto, Bravo, Canto and Delta.", True),
+        ("Alto makes songs, and Delta, which sells, makes films.", True),
+    ],
+)
+def test_what_is_in_a_list_is_told_of_as_the_rest_of_it(sentence: str, kept: bool) -> None:
+    text = (
+        "Tools named for music: our Alto, our Bravo and our Canto, which makes songs.\n\n"
+        "Tools named for films: our Delta, which sells and makes films."
+    )
+    evidence = EvidenceSet("Which tools are there?", [hit(text)], embedder=WordEmbedder())
+    finding = check(sentence, evidence)
+    assert finding.kept is kept, finding.why
+
+
+@pytest.mark.parametrize(
+    ("sentence", "kept"),
+    [
+        ("Acme was shut because orders were falling and wages rising.", False),
+        ("Acme was shut due to orders falling and wages rising.", False),
+        ("The wages of Acme rose because orders were rising in the mill.", True),
+    ],
+)
+def test_no_reason_is_given_for_what_is_not_told(sentence: str, kept: bool) -> None:
+    text = "Wages at Acme rose. Orders were rising in the mill, and in the end orders were falling."
+    evidence = EvidenceSet("Why did Acme do so?", [hit(text)], embedder=WordEmbedder())
+    finding = check(sentence, evidence)
+    assert finding.kept is kept, finding.why
+
+
+@pytest.mark.parametrize(
+    ("draft", "said"),
+    [
+        ("Yes, Bly is a tool for pictures.", "Bly is a tool for pictures."),
+        ("No, Bly is a tool for pictures.", "Bly is a tool for pictures."),
+        ("Yes, Bly is a language model.", "Yes, Bly is a language model."),
+        ("No company sells Bly.", "No company sells Bly."),
+    ],
+)
+def test_a_yes_stands_only_before_what_was_asked(draft: str, said: str) -> None:
+    text = "Bly is a tool for pictures and a language model. No company sells Bly."
+    evidence = EvidenceSet("Is Bly a language model?", [hit(text)], embedder=WordEmbedder())
+    assert check(draft, evidence).text == said
+
+
 @given(
     st.lists(st.sampled_from([*TEXT.split(), "\n", "- ", "| x |", "é🙂"]), max_size=60),
     st.integers(min_value=0, max_value=1000),
