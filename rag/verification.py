@@ -96,13 +96,14 @@ def check(sentence: str, evidence: EvidenceSet) -> Finding:
 
 
 def _without_yes(sentence: str, question: str) -> str:
-    """A sentence without the "yes" or "no" before it, if it does not repeat what was asked.
+    """A sentence without the "yes" or "no" before it, if it is not about what was asked.
 
     "Yes, Midjourney makes images" is no yes to "Is Midjourney an LLM?".
     """
     answer = YES_OR_NO.match(sentence)
     asked = content_words(question)
-    if not answer or len(content_words(sentence) & asked) > MOSTLY * len(asked):
+    repeats = len(content_words(sentence) & asked) > MOSTLY * len(asked)
+    if not answer or repeats or all(name_is_in(name, sentence) for name in names(question)):
         return sentence
     rest = sentence[answer.end() :]
     return f"{rest[:1].upper()}{rest[1:]}"
@@ -201,7 +202,7 @@ def _number_fault(
                 return f"the number {_listed([value])} is that of another thing"
             if not _stands_by_names(value, kind, of, linked, question):
                 return f"the number {_listed([value])} is not told of what the sentence names"
-            if kind in MEASURES and _is_of_another_sort(value, clause, sentence, cited):
+            if kind != "year" and _is_of_another_sort(value, clause, sentence, cited):
                 return f"the number {_listed([value])} is that of another sort of thing"
     return ""
 

@@ -346,17 +346,18 @@ def test_no_reason_is_given_for_what_is_not_told(sentence: str, kept: bool) -> N
 
 
 @pytest.mark.parametrize(
-    ("draft", "said"),
+    ("asked", "draft", "said"),
     [
-        ("Yes, Bly is a tool for pictures.", "Bly is a tool for pictures."),
-        ("No, Bly is a tool for pictures.", "Bly is a tool for pictures."),
-        ("Yes, Bly is a language model.", "Yes, Bly is a language model."),
-        ("No company sells Bly.", "No company sells Bly."),
+        ("Is Bly an LLM?", "Yes, Bly is a tool for pictures.", "Bly is a tool for pictures."),
+        ("Is Bly an LLM?", "No, Bly is a tool for pictures.", "Bly is a tool for pictures."),
+        ("Is Bly an LLM?", "Yes, Bly is an LLM.", "Yes, Bly is an LLM."),
+        ("Is Bly an LLM?", "No company sells Bly.", "No company sells Bly."),
+        ("Can it be used to draw?", "Yes, for pictures it is.", "Yes, for pictures it is."),
     ],
 )
-def test_a_yes_stands_only_before_what_was_asked(draft: str, said: str) -> None:
-    text = "Bly is a tool for pictures and a language model. No company sells Bly."
-    evidence = EvidenceSet("Is Bly a language model?", [hit(text)], embedder=WordEmbedder())
+def test_a_yes_stands_only_before_what_was_asked(asked: str, draft: str, said: str) -> None:
+    text = "Bly is a tool for pictures and an LLM. No company sells Bly."
+    evidence = EvidenceSet(asked, [hit(text)], embedder=WordEmbedder())
     assert check(draft, evidence).text == said
 
 
