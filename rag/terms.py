@@ -309,6 +309,13 @@ def name_is_in(name: str, text: str) -> bool:
     return re.search(pattern, text, re.IGNORECASE) is not None
 
 
+def is_named(name: str, text: str) -> bool:
+    """Whether a name, or a part of a compound such as "AI-generated", stands in a text."""
+    return name_is_in(name, text) or any(
+        name_is_in(part, text) for part in re.split("[-/]", name)[:-1] if part
+    )
+
+
 def clauses(text: str) -> list[str]:
     """The parts of a text between commas, brackets and bars; a comma in a number is no comma.
 

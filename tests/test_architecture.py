@@ -34,7 +34,7 @@ updating
 watching library
 retrieval
 evidence
-prompts model_server prefixes
+prompts model_server prefixes name_faults number_faults
 llm verification answerability conversation
 disagreement reasons
 confirmation

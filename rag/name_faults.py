@@ -1,0 +1,131 @@
+"""Are the names of a sentence those of the article? Part of the check of a drafted sentence.
+
+A name has to stand in the evidence, and with those that the sentence joins it to: where one article
+has an English Mark and another an American Nick, there is no American Mark.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from rag.evidence import Evidence, EvidenceSet
+from rag.terms import (
+    clauses,
+    content_words,
+    is_named,
+    name_is_in,
+    names,
+    numbers,
+)
+
+SHORTEST_LIST = 3
+
+
+def name_fault(
+    sentence: str,
+    named: frozenset[str],
+    brought: frozenset[str],
+    cited: Sequence[Evidence],
+    evidence: EvidenceSet,
+) -> str:
+    """Which names the evidence lacks.
+
+    A name that the question brings may stand further off, in what else was found of the same
+    article: an answer repeats whom it is about where the article says "it". A figure may not: one
+    article gives the figures of several companies.
+    """
+    passages = "\n".join(item.chunk.embedded_text for item in cited)
+    absent = {name for name in named if not name_is_in(name, passages)}
+    asked = absent - brought
+    if asked and not numbers(sentence):
+        articles = {item.chunk.article_id for item in cited}
+        found = "\n".join(
+            {
+                piece.chunk.id: piece.chunk.embedded_text
+                for piece in evidence.pieces
+                if piece.chunk.article_id in articles
+            }.values()
+        )
+        absent -= {name for name in asked if name_is_in(name, found)}
+    return f"the passage does not name {', '.join(sorted(absent))}" if absent else ""
+
+
+def stitching_fault(sentence: str, named: frozenset[str], linked: Mapping[Evidence, str]) -> str:
+    """Which names one clause joins that no passage has together; "" if none."""
+    passages = linked.values()
+    cited_names = {n for n in named if any(is_named(n, text) for text in passages)}
+    for clause in clauses(sentence):
+        joined = sorted(name for name in cited_names if name_is_in(name, clause))
+        together = any(all(is_named(name, text) for name in joined) for text in passages)
+        if len(joined) > 1 and not together:
+            return f"no passage names {', '.join(joined)} together"
+    return ""
+
+
+def list_fault(sentence: str, evidence: EvidenceSet) -> str:
+    """What of a list is not as the rest of it; "" if nothing is.
+
+    Of "ElevenLabs, Suno and Runway make audio", the last stands nowhere beside the word that the
+    evidence has beside each of the others.
+    """
+    # In a list the first word of a sentence is a name as the others are.
+    brought = {name for name in names(f"of {sentence}") if not name_is_in(name, evidence.question)}
+    items: list[set[str]] = []
+    mixed = 0  # clauses that hold more than a name
+    for clause in clauses(sentence):
+        item = {name for name in brought if name_is_in(name, clause)}
+        if item:
+            items.append(item)
+            mixed += bool(content_words(clause) - content_words(" ".join(item)))
+    if len(items) < SHORTEST_LIST or mixed > 1:
+        return ""
+    told = content_words(sentence) - content_words(" ".join(brought))
+    beside = [
+        frozenset().union(
+            *(
+                told & content_words(piece.headed_reading)
+                for piece in evidence.pieces
+                if all(is_named(name, piece.reading) for name in item)
+            )
+        )
+        for item in items
+    ]
+    for number, item in enumerate(items):
+        others = beside[:number] + beside[number + 1 :]
+        if frozenset.intersection(*others) - beside[number]:
+            return f"{', '.join(sorted(item))} is not told of as the rest of the list is"
+    return ""
+
+
+def linked_passages(
+    brought: frozenset[str], cited: Sequence[Evidence], *, question: str
+) -> dict[Evidence, str]:
+    """The passage of each piece with those that tell on from it, or that it tells on from.
+
+    "Clonbrook is in Guyana, which joined in 1973" needs two passages, and Guyana is in both: they
+    share a name that the answer has `brought`, or one has the title of the other. What the
+    question names links nothing, as what is asked about stands beside much that is not of it.
+    """
+    return {
+        item: "\n".join(
+            other.passage
+            for other in cited
+            if other is item
+            or any(
+                is_named(name, item.passage) and is_named(name, other.passage) for name in brought
+            )
+            or _tells_of(item, other, question)
+            or _tells_of(other, item, question)
+        )
+        for item in cited
+    }
+
+
+def _tells_of(item: Evidence, other: Evidence, question: str) -> bool:
+    """Whether a passage names what another article is about, as printed, and the question not."""
+    if item.chunk.article_id == other.chunk.article_id:
+        return False
+    title = other.chunk.title.partition(" (")[0]  # as in "Mercury (planet)"
+    printed = re.search(rf"(?<!\w){re.escape(title)}(?!\w)", item.passage)
+    return bool(printed) and title != title.lower() and not name_is_in(title, question)

@@ -1,0 +1,178 @@
+"""Is a number told of what the article tells it of? Part of the check of a drafted sentence.
+
+Where an article says "$1 per image, $5 per clip", a clip does not cost $1; a sum told of no one is
+not told of Acme; and the price of a video clip is not that of an audio clip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+
+from rag.evidence import Evidence
+from rag.terms import (
+    amounts,
+    amounts_of_things,
+    clauses,
+    content_words,
+    contrasted,
+    is_named,
+    name_is_in,
+    names,
+    numbers,
+    word_pairs,
+)
+
+# Kinds of number that stand beside the name of what they measure.
+MEASURES = frozenset({"money", "percent", "multiple"})
+SAME_WORDS = 0.6  # how well a number's words must match, beside those of the best number
+
+
+def number_fault(
+    sentence: str, named: frozenset[str], linked: Mapping[Evidence, str], question: str
+) -> str:
+    """Why a number of the sentence is not what the evidence says; "" if all are."""
+    cited = list(linked)
+    wanted = numbers(sentence)
+    missing = {n for n in wanted if not any(_gives(item, n, question) for item in cited)}
+    if missing:
+        return f"no passage gives the number {_listed(missing)}"
+    for clause, of in _told_of(sentence, named):
+        said = content_words(clause) or content_words(sentence)
+        for value, kind in amounts(clause):
+            if _belongs_elsewhere(value, kind, said, named, cited):
+                return f"the number {_listed([value])} belongs to something else"
+            if _is_of_another_thing(value, kind, sentence, cited):
+                return f"the number {_listed([value])} is that of another thing"
+            if not _stands_by_names(value, kind, of, linked, question):
+                return f"the number {_listed([value])} is not told of what the sentence names"
+            if kind != "year" and _is_of_another_sort(value, clause, sentence, cited):
+                return f"the number {_listed([value])} is that of another sort of thing"
+    return ""
+
+
+def _told_of(sentence: str, named: frozenset[str]) -> Iterator[tuple[str, frozenset[str]]]:
+    """Each clause of a sentence, and the names that its numbers are told of.
+
+    They are not told of what is named only after that clause, nor of what stands on the other
+    side of "while".
+    """
+    for number, side in enumerate(contrasted(sentence)):
+        begun = ""
+        for clause in clauses(side):
+            begun = f"{begun} {clause}"
+            of = frozenset(name for name in named if name_is_in(name, begun))
+            yield clause, of if of or number else named
+
+
+def _stands_by_names(
+    value: Decimal,
+    kind: str,
+    named: frozenset[str],
+    linked: Mapping[Evidence, str],
+    question: str,
+) -> bool:
+    """Whether all names of the sentence stand beside this number in evidence that has it.
+
+    A measure has them in the same piece, before it in the same paragraph, or in heading or
+    title; years and counts stand further off, in the same passage or one that it is `linked` with.
+    """
+    places = []
+    for item, passages in linked.items():
+        if _gives(item, value, question):
+            before = item.chunk.text[: item.start - item.chunk.start].rpartition("\n")[2]
+            beside = f"{before}\n{item.headed_reading}"
+            places.append(beside if kind in MEASURES else passages)
+    return bool(places) and all(any(is_named(name, text) for text in places) for name in named)
+
+
+def _gives(item: Evidence, value: Decimal, question: str) -> bool:
+    """Whether a number is in a piece; one that was asked about ("season 9"), or in its title."""
+    return value in numbers(item.headed_reading if value in numbers(question) else item.reading)
+
+
+def _is_of_another_thing(
+    value: Decimal, kind: str, sentence: str, cited: Sequence[Evidence]
+) -> bool:
+    """Whether what follows a number follows, in the evidence, only other numbers of its kind.
+
+    Of "five times the revenue and three times the cost", three times the revenue has all words.
+    """
+    said = [thing for of, same, thing in amounts_of_things(sentence) if (of, same) == (value, kind)]
+    told = [amount for item in cited for amount in amounts_of_things(item.reading)]
+    own = frozenset().union(*(thing for of, _, thing in told if of == value))
+    others = [thing for of, same, thing in told if same == kind and of != value]
+    return bool(own) and any(
+        thing and not thing & own and any(thing <= other for other in others) for thing in said
+    )
+
+
+def _is_of_another_sort(
+    value: Decimal, clause: str, sentence: str, cited: Sequence[Evidence]
+) -> bool:
+    """Whether a number is told of a sort of thing that its evidence tells it of another sort of.
+
+    "An audio clip costs $5" against "a video clip costs $5": the same word, told apart by the one
+    before it, which the other text has nowhere.
+    """
+    said = content_words(sentence)
+    sources = [item for item in cited if value in numbers(item.reading)]
+    return bool(sources) and all(_is_of_another(clause, said, item) for item in sources)
+
+
+def _is_of_another(clause: str, said: frozenset[str], item: Evidence) -> bool:
+    held = content_words(item.headed_reading)
+    return any(
+        same == thing and one not in held and other not in said
+        for one, thing in word_pairs(clause)
+        for other, same in word_pairs(item.reading)
+    )
+
+
+def _belongs_elsewhere(
+    value: Decimal,
+    kind: str,
+    said: frozenset[str],
+    named: frozenset[str],
+    cited: Sequence[Evidence],
+) -> bool:
+    """Whether wherever a number stands, another of its kind fits what is said of it far better.
+
+    Within one piece of evidence the clauses are compared, as they share their subject; pieces
+    are compared whole, and by whom they name. A year is no rival of a price.
+    """
+    places = [
+        (item, amounts(clause), len(said & content_words(clause)))
+        for item in cited
+        for clause in clauses(item.text)
+    ]
+    own = [(item, fits) for item, held, fits in places if any(of == value for of, _ in held)]
+    rivals = [
+        (item, fits)
+        for item, held, fits in places
+        if any(of == kind for _, of in held) and all(other != value for other, _ in held)
+    ]
+    return bool(own) and all(
+        any(
+            fits < SAME_WORDS * better if item is rival else _fits_better(rival, item, said, named)
+            for rival, better in rivals
+        )
+        for item, fits in own
+    )
+
+
+def _fits_better(
+    rival: Evidence, item: Evidence, said: frozenset[str], named: frozenset[str]
+) -> bool:
+    """Whether one piece is about what a sentence names, and another about something else."""
+    # With the headings: where the article says "he", its title says who.
+    here = len(said & content_words(item.headed_reading))
+    there = len(said & content_words(rival.headed_reading))
+    if here < SAME_WORDS * there or there < SAME_WORDS * here:
+        return here < there
+    ours, theirs = names(item.reading), names(rival.reading)
+    return bool(named & theirs - ours) and bool(ours - named - theirs)
+
+
+def _listed(values: Iterable[Decimal]) -> str:
+    return ", ".join(sorted(f"{value:f}" for value in values))
