@@ -46,6 +46,14 @@ MONEY_WORDS = content_words(
     "ruble lira peso krona krone crown ducat florin thaler livre talent drachma denarius sesterce "
     "usd eur gbp jpy cny inr free gratis nothing"
 )
+SHARE_ASKED = re.compile(
+    r"\b(?:what|which) (?:percentage|per ?cent|proportion|fraction|portion)\b", re.IGNORECASE
+)
+SHARE_WORD = re.compile(
+    r"\b(?:hal(?:f|ves)|thirds?|quarters?|(?:fif|six|seven|eigh|nin|ten)ths?|most|majority|minority"
+    r"|all|every|none|no|out of|in \d+|\d+ of)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +64,8 @@ class DraftSignals:
     support: float  # mean over the sentences, 0..1
     mentioned: float  # 1 if the cited passages mention all names and numbers asked about, else 0
     named: float  # share of the question's names in the cited words and their headings, 0..1
-    # The cited passages have all numbers asked about, the draft no other years, and a sum if asked.
+    # The cited passages have all numbers asked about, the draft no other years, and a sum or a
+    # share if asked.
     numbered: bool
 
 
@@ -112,7 +121,8 @@ def measure_draft(
         named=share_named(question, cited),
         numbered=numbers_asked_about(question) <= numbers(_surroundings(cited))
         and not _tells_of_other_years(said, question)
-        and not _owes_a_sum(said, question),
+        and not _owes_a_sum(said, question)
+        and not _owes_a_share(said, question),
     )
 
 
@@ -140,6 +150,13 @@ def _owes_a_sum(said: str, question: str) -> bool:
         return False
     told = any(kind == "money" for _, kind in amounts(said))
     return not told and not content_words(said) & MONEY_WORDS
+
+
+def _owes_a_share(said: str, question: str) -> bool:
+    """Whether a percentage was asked for, and the answer gives none: "3 times the enquiries"."""
+    if not SHARE_ASKED.search(question) or SHARE_WORD.search(said):
+        return False
+    return all(kind != "percent" for _, kind in amounts(said))
 
 
 def _surroundings(cited: Sequence[Evidence]) -> str:

@@ -156,9 +156,14 @@ def test_an_answer_gives_a_year_that_was_asked_about_or_none(
         ("How much does it cost?", "It is free.", True),
         ("How much did the cost of it rise?", "The cost of it rose by 20%.", True),
         ("How much time does it cost?", "It costs 3 hours.", True),
+        ("What percentage of firms use it?", "Firms handle 3x more with it.", False),
+        ("What percentage of firms use it?", "Of all firms, 40 percent use it.", True),
+        ("What proportion of firms use it?", "Two thirds of the firms use it.", True),
     ],
 )
-def test_a_sum_that_was_asked_for_is_told(question: str, draft: str, numbered: bool) -> None:
+def test_a_sum_or_share_that_was_asked_for_is_told(
+    question: str, draft: str, numbered: bool
+) -> None:
     pieces = EvidenceSet(question, hits(draft), embedder=WordEmbedder()).pieces
     findings = [Finding(draft, tuple(pieces), 0.9, "as if nothing had been checked")]
     assert measure_draft(findings, question=question, model=None).numbered == numbered

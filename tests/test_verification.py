@@ -147,6 +147,21 @@ def test_what_no_article_says_is_withdrawn(evidence: EvidenceSet, sentence: str,
             True,
         ),
         (
+            "Acme lowered its production costs by 70% and raised the volume of its output.",
+            "The output volume of Acme rose by 70%.",
+            False,
+        ),
+        (
+            "Acme lowered its production costs by 70% and raised the volume of its output.",
+            "The production costs of Acme fell by 70%.",
+            True,
+        ),
+        (
+            "Latency of image generation is 2-5 seconds; clips are generated too.",
+            "Latency of video generation is 2-5 seconds.",
+            False,
+        ),
+        (
             "The market of Acme grows.\n\nThe LLM market reaches $36 billion in 2030.",
             "At $36 billion in 2030, the market of Acme grows.",
             False,
