@@ -227,7 +227,12 @@ class EvidenceSet:
         whole = [other for other in self.pieces if other.group == piece.group]
         if piece.answers and len(whole) <= LONGEST_ANSWER:
             return whole
-        return [self.pieces[i] for i in sorted(self._with_antecedents(number))]
+        return self.with_antecedents(piece)
+
+    def with_antecedents(self, piece: Evidence) -> list[Evidence]:
+        """A piece after those that it refers back to, as "They were sold" does."""
+        found = self._with_antecedents(self.pieces.index(piece))
+        return [self.pieces[i] for i in sorted(found)]
 
     def similarities(self, text: str) -> list[float]:
         """Cosine of `text` with each piece."""

@@ -20,6 +20,7 @@ from rag.terms import (
 )
 
 SHORTEST_LIST = 3
+MOSTLY = 0.5  # of the words that a sentence tells of a name
 
 
 def name_fault(
@@ -96,6 +97,32 @@ def list_fault(sentence: str, evidence: EvidenceSet) -> str:
         if frozenset.intersection(*others) - beside[number]:
             return f"{', '.join(sorted(item))} is not told of as the rest of the list is"
     return ""
+
+
+def borrowed_fault(
+    sentence: str, brought: frozenset[str], cited: Sequence[Evidence], evidence: EvidenceSet
+) -> str:
+    """Whether most of what a sentence tells of a name is told of something else; "" if not.
+
+    Where one line says what Midjourney makes and another what other models make, the second says
+    nothing of Midjourney, unless it goes on about it: in the same list, or as "they".
+    """
+    groups = {
+        item.group
+        for item in cited
+        for piece in evidence.with_antecedents(item)
+        if any(is_named(name, piece.headed_reading) for name in brought)
+    }
+    told = content_words(sentence) - content_words(" ".join([*brought, evidence.question]))
+    told &= _words(cited)
+    of = [item for item in cited if item.group in groups]
+    if brought and len(told & _words(of)) < MOSTLY * len(told):
+        return f"most of it is not told of {', '.join(sorted(brought))}"
+    return ""
+
+
+def _words(pieces: Sequence[Evidence]) -> frozenset[str]:
+    return frozenset().union(*(content_words(piece.headed_reading) for piece in pieces))
 
 
 def linked_passages(

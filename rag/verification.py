@@ -12,7 +12,8 @@ the start and cannot be invented. A sentence is kept only if
 * the names of one clause stand together in one passage, or in two that a name links which the
   answer brings, or a title: where one article has an English Mark and another an American Nick,
   there is no American Mark,
-* of a list, each is told of as the others are, and what a reason is given for is told at all,
+* most of what it tells of a name is told of that name, each in a list as the others are,
+* what it gives a reason for is told at all,
 * it denies only what its evidence denies, and asserts nothing that is denied there,
 * enough of its content words and of its meaning (cosine of sentence embeddings) are there.
 
@@ -27,7 +28,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag.evidence import Evidence, EvidenceSet
-from rag.name_faults import linked_passages, list_fault, name_fault, stitching_fault
+from rag.name_faults import borrowed_fault, linked_passages, list_fault, name_fault, stitching_fault
 from rag.number_faults import number_fault
 from rag.page_pairs import folded
 from rag.terms import (
@@ -115,6 +116,7 @@ def fault_of(sentence: str, cited: Sequence[Evidence], evidence: EvidenceSet) ->
         or stitching_fault(sentence, named, linked)
         or number_fault(sentence, named, linked, evidence.question)
         or list_fault(sentence, evidence)
+        or borrowed_fault(sentence, brought, cited, evidence)
         or _cause_fault(sentence, named, cited)
         or _preference_fault(sentence, cited)
         or _denial_fault(sentence, evidence.question, cited)

@@ -361,6 +361,24 @@ def test_no_reason_is_given_for_what_is_not_told(sentence: str, kept: bool) -> N
 
 
 @pytest.mark.parametrize(
+    ("then", "kept"),
+    [
+        ("Other models make solid shapes for games and worlds.", False),
+        ("They make solid shapes for games and worlds.", True),
+        ("Bravo makes solid shapes for games and worlds.", True),
+    ],
+)
+def test_what_is_told_of_others_is_not_told_of_a_name(then: str, kept: bool) -> None:
+    evidence = EvidenceSet(
+        "Which models make shapes?",
+        [hit(f"Models such as Bravo make pictures. {then}")],
+        embedder=WordEmbedder(),
+    )
+    finding = check("Models such as Bravo make solid shapes for games and worlds.", evidence)
+    assert finding.kept is kept, finding.why
+
+
+@pytest.mark.parametrize(
     ("asked", "draft", "said"),
     [
         ("Is Bly an LLM?", "Yes, Bly is a tool for pictures.", "Bly is a tool for pictures."),
