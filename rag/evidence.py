@@ -30,6 +30,7 @@ NEIGHBOUR_WEIGHT = 0.3  # standing beside a piece that is near the question
 
 # From this cosine with a question on, a piece is worth showing to who asked it.
 NEAR = 0.5
+LEAST_TOLD = 2  # content words without which a piece tells nothing: a date in a cell
 MARKED_HEADING = re.compile(r"#{1,6} ")
 LONGEST_HEADING = 14  # words
 MOST_ANTECEDENTS = 2
@@ -220,7 +221,8 @@ class EvidenceSet:
 
         It comes with what it refers back to; the answer to a question of the article comes whole.
         """
-        number = max(range(len(self.pieces)), key=self.cosines.__getitem__, default=None)
+        telling = [i for i, words in enumerate(self.words) if len(words) >= LEAST_TOLD]
+        number = max(telling, key=self.cosines.__getitem__, default=None)
         if number is None or self.cosines[number] < NEAR:
             return []
         piece = self.pieces[number]

@@ -159,6 +159,13 @@ def test_a_chapter_under_a_question_is_not_one_answer() -> None:
     assert [piece.text for piece in evidence.nearest()] == ["The town of Celle has trams."]
 
 
+def test_a_bare_cell_is_not_shown_as_the_nearest_words() -> None:
+    told = "The new episodes came out."
+    evidence = EvidenceSet("When?", [hit(f"March 27, 2016.\n\n{told}")], embedder=WordEmbedder())
+    evidence.cosines = [0.9, 0.8]
+    assert [piece.text for piece in evidence.nearest()] == [told]
+
+
 @pytest.mark.parametrize(
     "heading", ["# Decade (album)", "Decade (album)", "**Cost of use**", "## Well said.", "Costs"]
 )
