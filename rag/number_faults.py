@@ -165,9 +165,9 @@ def _belongs_elsewhere(
     are compared whole, and by whom they name. A year is no rival of a price.
     """
     places = [
-        (item, amounts(clause), len(said & content_words(clause)))
+        (item, amounts(clause), len(said & words))
         for item in cited
-        for clause in clauses(item.text)
+        for clause, words in _clauses_with_words(item.text)
     ]
     own = [(item, fits) for item, held, fits in places if any(of == value for of, _ in held)]
     rivals = [
@@ -182,6 +182,14 @@ def _belongs_elsewhere(
         )
         for item, fits in own
     )
+
+
+def _clauses_with_words(text: str) -> Iterator[tuple[str, frozenset[str]]]:
+    """Each clause, and its content words: "(1368-1644)" has those of what it stands behind."""
+    words: frozenset[str] = frozenset()
+    for clause in clauses(text):
+        words = content_words(clause) or words
+        yield clause, words
 
 
 def _fits_better(

@@ -162,6 +162,11 @@ def test_what_no_article_says_is_withdrawn(evidence: EvidenceSet, sentence: str,
             False,
         ),
         (
+            "He fled in 1368 after the approach of the men of the Bly dynasty (1370-1644).",
+            "The Bly dynasty was in power from 1370 to 1644.",
+            True,
+        ),
+        (
             "The market of Acme grows.\n\nThe LLM market reaches $36 billion in 2030.",
             "At $36 billion in 2030, the market of Acme grows.",
             False,
