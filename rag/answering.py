@@ -21,9 +21,9 @@ from rag.answerability import WEIGHED_MODEL, ask_model, learned_weights, measure
 from rag.confirmation import (
     cited_by,
     draft_probability,
+    may_answer,
     measure_draft,
     nearest_words,
-    share_named,
 )
 from rag.disagreement import compare_articles
 from rag.evidence import Evidence, EvidenceSet
@@ -181,8 +181,9 @@ def judge_draft(
     """(what may be said of a checked draft, the second gate's word on it).
 
     A draft that answers something else is withdrawn. Where nothing is left, the articles' own
-    words that are nearest to the question are said if they have its names and surely answer it;
-    without the `model` to ask, that is not known. `before` is the word of the first gate.
+    words that are nearest to the question are said if they have its names, a number where it asks
+    for one, and surely answer it; without the `model` to ask, that is not known. `before` is the
+    word of the first gate.
     """
     if any(finding.kept for finding in findings):
         before = draft_verdict(findings, evidence, model=model)
@@ -190,7 +191,7 @@ def judge_draft(
             return findings, before
         findings = [withdraw(finding) for finding in findings]
     near = evidence.nearest() if model else []
-    if near and share_named(evidence.question, near) == 1.0:
+    if may_answer(evidence.question, near):
         quotes = quoted(near, near)
         verdict = draft_verdict(quotes, evidence, model=model, least=QUOTED_FROM)
         if verdict.kept:

@@ -46,6 +46,9 @@ MONEY_WORDS = content_words(
     "ruble lira peso krona krone crown ducat florin thaler livre talent drachma denarius sesterce "
     "usd eur gbp jpy cny inr free gratis nothing"
 )
+NUMBER_ASKED = re.compile(
+    r"\b(?:how (?:many|much)|(?:what|which) year|when (?:was|were|did|is))\b", re.IGNORECASE
+)
 SHARE_ASKED = re.compile(
     r"\b(?:what|which) (?:percentage|per ?cent|proportion|fraction|portion)\b", re.IGNORECASE
 )
@@ -118,7 +121,7 @@ def measure_draft(
         log_odds=log_odds,
         support=sum(finding.support for finding in kept) / len(kept),
         mentioned=float(not unmet_in(question, cited)),
-        named=share_named(question, cited),
+        named=_share_named(question, cited),
         numbered=numbers_asked_about(question) <= numbers(_surroundings(cited))
         and not _tells_of_other_years(said, question)
         and not _owes_a_sum(said, question)
@@ -152,6 +155,12 @@ def _owes_a_sum(said: str, question: str) -> bool:
     return not told and not content_words(said) & MONEY_WORDS
 
 
+def may_answer(question: str, near: Sequence[Evidence]) -> bool:
+    """Whether an article's own words have all names of a question, and a number if it asks so."""
+    owes_a_number = NUMBER_ASKED.search(question) and not numbers(" ".join(own_words(near)))
+    return bool(near) and not owes_a_number and _share_named(question, near) == 1.0
+
+
 def _owes_a_share(said: str, question: str) -> bool:
     """Whether a percentage was asked for, and the answer gives none: "3 times the enquiries"."""
     if not SHARE_ASKED.search(question) or SHARE_WORD.search(said):
@@ -163,7 +172,7 @@ def _surroundings(cited: Sequence[Evidence]) -> str:
     return "\n".join(item.passage for item in cited)
 
 
-def share_named(question: str, cited: Sequence[Evidence]) -> float:
+def _share_named(question: str, cited: Sequence[Evidence]) -> float:
     """The share of the question's names in the cited words, their titles and headings, 0..1."""
     wanted = names(question)
     if not wanted:

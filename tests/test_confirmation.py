@@ -13,6 +13,7 @@ from rag.confirmation import (
     DraftSignals,
     cited_by,
     draft_weights,
+    may_answer,
     measure_draft,
     nearest_words,
     unmet_in,
@@ -167,3 +168,20 @@ def test_a_sum_or_share_that_was_asked_for_is_told(
     pieces = EvidenceSet(question, hits(draft), embedder=WordEmbedder()).pieces
     findings = [Finding(draft, tuple(pieces), 0.9, "as if nothing had been checked")]
     assert measure_draft(findings, question=question, model=None).numbered == numbered
+
+
+@pytest.mark.parametrize(
+    ("question", "may"),
+    [
+        ("When was Bly in power?", False),
+        ("How many men did Bly have?", False),
+        ("Who took the town of Bly?", True),
+        ("Who took the town of Acme?", False),
+    ],
+)
+def test_own_words_may_answer_with_the_names_and_a_number_if_asked(
+    question: str, may: bool
+) -> None:
+    pieces = EvidenceSet(question, hits("The men of Bly took it."), embedder=WordEmbedder()).pieces
+    assert may_answer(question, pieces) is may
+    assert not may_answer(question, ())
