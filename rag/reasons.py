@@ -18,7 +18,7 @@ from rag.verification import Finding
 OWN_WORDS = "in its own words"
 # Of the nearest words: an answer that has this many of them need not be followed by them.
 MOSTLY_TOLD = 0.6
-# By cosine with the question: what is cited is as near to it as the nearest words.
+# In cosine with the question: words no nearer than this are as near as those that are cited.
 AS_NEAR = 0.01
 
 
@@ -58,8 +58,8 @@ def add_nearest(findings: Sequence[Finding], evidence: EvidenceSet) -> list[Find
         return list(findings)
     cited = {item for finding in findings for item in finding.evidence}
     cosines = dict(zip(evidence.pieces, evidence.cosines, strict=True))
-    as_near = max(cosines.values()) - max(cosines[item] for item in cited) < AS_NEAR
-    if as_near and cited.isdisjoint(near):
+    nearer = max(cosines[item] for item in near) - max(cosines[item] for item in cited)
+    if nearer < AS_NEAR and cited.isdisjoint(near):
         return list(findings)
     new = [item for item in near if item not in cited or _words(item.text) - told]
     begun = near[0].answers and near[0] in cited  # the rest needs its question no more
