@@ -107,6 +107,8 @@ def borrowed_fault(
     Where one line says what Midjourney makes and another what other models make, the second says
     nothing of Midjourney, unless it goes on about it: in the same list, or as "they".
     """
+    if not brought:
+        return ""
     groups = {
         item.group
         for item in cited
@@ -116,7 +118,7 @@ def borrowed_fault(
     told = content_words(sentence) - content_words(" ".join([*brought, evidence.question]))
     told &= _words(cited)
     of = [item for item in cited if item.group in groups]
-    if brought and len(told & _words(of)) < MOSTLY * len(told):
+    if len(told & _words(of)) < MOSTLY * len(told):
         return f"most of it is not told of {', '.join(sorted(brought))}"
     return ""
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rag.evidence import EvidenceSet, evidence_of
 from rag.records import Chunk, Hit
-from rag.verification import check
+from rag.verification import Finding, check
 from tests.fakes import WordEmbedder
 
 TEXT = (
@@ -34,6 +34,11 @@ def hit(text: str = TEXT, *, start: int = 40) -> Hit:
         text=text,
     )
     return Hit(chunk=chunk, score=1.0, rank=1)
+
+
+def found(sentence: str, text: str, asked: str) -> Finding:
+    """What the check finds on a sentence, with one passage to back it."""
+    return check(sentence, EvidenceSet(asked, [hit(text)], embedder=WordEmbedder()))
 
 
 @pytest.fixture
@@ -174,7 +179,7 @@ def test_what_no_article_says_is_withdrawn(evidence: EvidenceSet, sentence: str,
     ],
 )
 def test_a_number_is_told_of_what_it_is_a_number_of(text: str, sentence: str, kept: bool) -> None:
-    finding = check(sentence, EvidenceSet("How many?", [hit(text)], embedder=WordEmbedder()))
+    finding = found(sentence, text, "How many?")
     assert finding.kept is kept, finding.why
 
 
@@ -345,8 +350,7 @@ def test_what_is_in_a_list_is_told_of_as_the_rest_of_it(sentence: str, kept: boo
         "Tools named for music: our Alto, our Bravo and our Canto, which makes songs.\n\n"
         "Tools named for films: our Delta, which sells and makes films."
     )
-    evidence = EvidenceSet("Which tools are there?", [hit(text)], embedder=WordEmbedder())
-    finding = check(sentence, evidence)
+    finding = found(sentence, text, "Which tools are there?")
     assert finding.kept is kept, finding.why
 
 
@@ -360,8 +364,7 @@ def test_what_is_in_a_list_is_told_of_as_the_rest_of_it(sentence: str, kept: boo
 )
 def test_no_reason_is_given_for_what_is_not_told(sentence: str, kept: bool) -> None:
     text = "Wages at Acme rose. Orders were rising in the mill, and in the end orders were falling."
-    evidence = EvidenceSet("Why did Acme do so?", [hit(text)], embedder=WordEmbedder())
-    finding = check(sentence, evidence)
+    finding = found(sentence, text, "Why did Acme do so?")
     assert finding.kept is kept, finding.why
 
 
@@ -374,12 +377,9 @@ def test_no_reason_is_given_for_what_is_not_told(sentence: str, kept: bool) -> N
     ],
 )
 def test_what_is_told_of_others_is_not_told_of_a_name(then: str, kept: bool) -> None:
-    evidence = EvidenceSet(
-        "Which models make shapes?",
-        [hit(f"Models such as Bravo make pictures. {then}")],
-        embedder=WordEmbedder(),
-    )
-    finding = check("Models such as Bravo make solid shapes for games and worlds.", evidence)
+    said = "Models such as Bravo make solid shapes for games and worlds."
+    text = f"Models such as Bravo make pictures. {then}"
+    finding = found(said, text, "Which models make shapes?")
     assert finding.kept is kept, finding.why
 
 
@@ -395,8 +395,7 @@ def test_what_is_told_of_others_is_not_told_of_a_name(then: str, kept: bool) -> 
 )
 def test_a_yes_stands_only_before_what_was_asked(asked: str, draft: str, said: str) -> None:
     text = "Bly is a tool for pictures and an LLM. No company sells Bly."
-    evidence = EvidenceSet(asked, [hit(text)], embedder=WordEmbedder())
-    assert check(draft, evidence).text == said
+    assert found(draft, text, asked).text == said
 
 
 @given(
