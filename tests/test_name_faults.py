@@ -1,0 +1,124 @@
+"""A sentence names whom its article names, and joins only those that it joins."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from rag.evidence import EvidenceSet
+from rag.verification import check
+from tests.fakes import WordEmbedder
+from tests.passages import found, hit, two_articles
+
+
+@pytest.mark.parametrize(
+    "asked", ["Whom does Goldman Sachs serve?", "whom does goldman sachs serve"]
+)
+@pytest.mark.parametrize(
+    ("sentence", "kept"),
+    [
+        ("The suite of Goldman Sachs serves users in its offices.", True),
+        ("The suite of Goldman Sachs serves 900 users in its offices.", False),
+        ("The suite of Lehman serves users in its offices.", False),
+    ],
+)
+def test_a_name_of_the_question_may_stand_elsewhere_in_the_article_but_for_a_figure(
+    asked: str, sentence: str, kept: bool
+) -> None:
+    passages = ["The suite serves 900 users in its offices.", "Goldman Sachs opened a branch."]
+    hits = [hit(text, start=1000 * n) for n, text in enumerate(passages)]
+    hits[1] = replace(hits[1], chunk=replace(hits[1].chunk, id="a.md#2"), rank=2)
+    evidence = EvidenceSet(asked, hits, embedder=WordEmbedder())
+    assert check(sentence, evidence).kept is kept, check(sentence, evidence).why
+
+
+def test_the_first_word_of_a_sentence_is_a_name_where_the_question_says_so() -> None:
+    text = "JPMorgan pays $5 for a clip. Intercom handles 60% of its queries with LLMs."
+    asked = "What part of its queries does Salesforce handle with LLMs?"
+    evidence = EvidenceSet(asked, [hit(text)], embedder=WordEmbedder())
+    finding = check("Salesforce handles 60% of its queries with LLMs.", evidence)
+    assert not finding.kept and "salesforce" in finding.why
+    assert check("Intercom handles 60% of its queries with LLMs.", evidence).kept
+
+
+@pytest.mark.parametrize(
+    ("sentence", "kept"),
+    [
+        ("Mark King is an American musician.", False),
+        ("Mark King is an English musician.", True),
+        ("Mark King is an English musician and Nick Hexum is an American musician.", True),
+    ],
+)
+def test_two_passages_are_not_stitched_to_one_claim(sentence: str, kept: bool) -> None:
+    evidence = two_articles(
+        "Our Mark King is an English musician.",
+        "Our Nick Hexum is an American musician.",
+        "Which musician is American?",
+    )
+    finding = check(sentence, evidence)
+    assert finding.kept == kept, finding.why
+    assert kept or "together" in finding.why
+
+
+@pytest.mark.parametrize(
+    ("sentence", "kept"),
+    [
+        ("Alto, Bravo, and Canto are music tools.", True),
+        ("Alto, Bravo, and Delta are music tools.", False),
+        ("The tools named are Alto, Bravo, Canto and Delta.", True),
+        ("Alto makes songs, and Delta, which sells, makes films.", True),
+    ],
+)
+def test_what_is_in_a_list_is_told_of_as_the_rest_of_it(sentence: str, kept: bool) -> None:
+    text = (
+        "Tools named for music: our Alto, our Bravo and our Canto, which makes songs.\n\n"
+        "Tools named for films: our Delta, which sells and makes films."
+    )
+    finding = found(sentence, text, "Which tools are there?")
+    assert finding.kept is kept, finding.why
+
+
+@pytest.mark.parametrize(
+    ("then", "kept"),
+    [
+        ("Other models make solid shapes for games and worlds.", False),
+        ("They make solid shapes for games and worlds.", True),
+        ("Bravo makes solid shapes for games and worlds.", True),
+    ],
+)
+def test_what_is_told_of_others_is_not_told_of_a_name(then: str, kept: bool) -> None:
+    said = "Models such as Bravo make solid shapes for games and worlds."
+    text = f"Models such as Bravo make pictures. {then}"
+    finding = found(said, text, "Which models make shapes?")
+    assert finding.kept is kept, finding.why
+
+
+def test_a_name_that_the_answer_brings_links_two_passages() -> None:
+    evidence = two_articles(
+        "The village of Clonbrook lies on the coast of Guyana.",
+        "Its neighbour Guyana became a member of Caricom in 1973.",
+        "When did the country where Clonbrook lies become a member of Caricom?",
+    )
+    said = "The country where Clonbrook lies, Guyana, became a member of Caricom in 1973."
+    finding = check(said, evidence)
+    assert finding.kept, finding.why
+    assert len(finding.evidence) == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        ("When was the company that owns the plant at Tarn founded?", True),
+        ("When was Bly Works, which owns the plant at Tarn, founded?", False),
+    ],
+)
+def test_a_title_in_a_passage_links_it_to_that_article(asked: str, kept: bool) -> None:
+    evidence = two_articles(
+        "The plant at Tarn is owned by Bly Works.",
+        "The company was founded in Ulm in 1973.",
+        asked,
+        title="Bly Works (company)",
+    )
+    finding = check("The company that owns the plant at Tarn was founded in 1973.", evidence)
+    assert finding.kept == kept, finding.why

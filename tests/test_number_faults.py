@@ -1,0 +1,156 @@
+"""A number is told of what an article tells it of, and of nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from rag.evidence import EvidenceSet
+from rag.verification import check
+from tests.fakes import WordEmbedder
+from tests.passages import found, hit, two_articles
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence", "kept"),
+    [
+        (  # a year beside it is no rival of a number of people
+            "Suites are named Innovation of the Year in 2025, like JPMorgan's LLM Suite, which "
+            "scaled to over 200,000 employees.",
+            "JPMorgan's LLM Suite scaled to over 200,000 employees.",
+            True,
+        ),
+        (
+            "From 1947 to 1967, the price of oil had risen by less than two percent per year.",
+            "The price of oil had risen by less than two percent per year from 1947 to 1967.",
+            True,
+        ),
+        (
+            "One generated video clip costs $0.50 to $5.",
+            "One generated audio clip costs $0.50 to $5.",
+            False,
+        ),
+        (
+            "Acme obtains five times the revenue growth and three times the cost savings.",
+            "Acme obtains three times the revenue growth.",
+            False,
+        ),
+        (
+            "Acme obtains five times the revenue growth and three times the cost savings.",
+            "Acme obtains five times the revenue growth.",
+            True,
+        ),
+        (
+            "In Europe 40% of companies pay, in America 60% of companies do.",
+            "In America 60% of companies pay.",
+            True,
+        ),
+        (
+            "One generated video clip costs $0.50 to $5.",
+            "A generated clip costs $0.50 to $5.",
+            True,
+        ),
+        (
+            "The market is worth more than $200 billion. Acme has an LLM suite.",
+            "Acme has an LLM suite worth more than $200 billion.",
+            False,
+        ),
+        (
+            "Acme has an LLM suite. It is worth more than $200 billion.",
+            "Acme has an LLM suite worth more than $200 billion.",
+            True,
+        ),
+        (
+            "Generation costs $1 per image, $5 per video clip.",
+            "A video clip costs $1.",
+            False,
+        ),
+        (
+            "Acme's suite has 900 users. Zenith's suite has 70 users.",
+            "Zenith's suite has 900 users.",
+            False,
+        ),
+        (
+            "The LLM market grows 33% (its CAGR).\n\nThe LLM market reaches $36 billion in 2030.",
+            "The LLM market reaches $36 billion in 2030, growing 33% (its CAGR).",
+            True,
+        ),
+        (
+            "Generation with AI tools costs $1-$2 per image, $2-$5 per video clip.\n\n"
+            "An LLM costs $3 per query.",
+            "An LLM costs $3 per query, while a video clip costs $2-$5.",
+            True,
+        ),
+        (
+            "Acme lowered its production costs by 70% and raised the volume of its output.",
+            "The output volume of Acme rose by 70%.",
+            False,
+        ),
+        (
+            "Acme lowered its production costs by 70% and raised the volume of its output.",
+            "The production costs of Acme fell by 70%.",
+            True,
+        ),
+        (
+            "Latency of image generation is 2-5 seconds; clips are generated too.",
+            "Latency of video generation is 2-5 seconds.",
+            False,
+        ),
+        (
+            "He fled in 1368 after the approach of the men of the Bly dynasty (1370-1644).",
+            "The Bly dynasty was in power from 1370 to 1644.",
+            True,
+        ),
+        (
+            "The market of Acme grows.\n\nThe LLM market reaches $36 billion in 2030.",
+            "At $36 billion in 2030, the market of Acme grows.",
+            False,
+        ),
+    ],
+)
+def test_a_number_is_told_of_what_it_is_a_number_of(text: str, sentence: str, kept: bool) -> None:
+    finding = found(sentence, text, "How many?")
+    assert finding.kept is kept, finding.why
+
+
+def test_the_title_says_who_he_is() -> None:
+    text = (
+        "He came back to Lahore in 1908. "
+        "Sir Muhammad Iqbal was elected for the session in Lahore in 1932."
+    )
+    iqbal = hit(text)
+    iqbal = replace(iqbal, chunk=replace(iqbal.chunk, title="Muhammad Iqbal"))
+    evidence = EvidenceSet("When did Iqbal return?", [iqbal], embedder=WordEmbedder())
+    finding = check("Iqbal returned to Lahore in 1908.", evidence)
+    assert finding.kept, finding.why
+
+
+def test_the_words_of_an_article_hold_however_its_numbers_stand() -> None:
+    said = "After Medway (45.604 N 68.531 W; 68.531), it flows 109 miles south, past Bangor."
+    text = f"{said} From 45 to 68 miles on, it flows past Medway and Bangor."
+    evidence = EvidenceSet("Where does it flow?", [hit(text)], embedder=WordEmbedder())
+    assert check(said, evidence).kept
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [("Who were the interns in season 9 of Bly?", True), ("Who were the interns of Bly?", False)],
+)
+def test_a_number_that_was_asked_about_may_stand_in_the_title(asked: str, kept: bool) -> None:
+    interns = hit("In August the interns were Ann Hall and Joe Wood.")
+    interns = replace(interns, chunk=replace(interns.chunk, title="Bly (season 9)"))
+    evidence = EvidenceSet(asked, [interns], embedder=WordEmbedder())
+    finding = check("The interns in season 9 of Bly were Ann Hall and Joe Wood.", evidence)
+    assert finding.kept is kept, finding.why
+
+
+def test_a_number_may_stand_by_its_names_in_two_passages() -> None:
+    evidence = two_articles(
+        "The plant at Tarn burned down in 1973.",
+        "The mill of Ulm burned down in 1973.",
+        "What burned down?",
+    )
+    said = "The plant at Tarn, and the mill of Ulm too, burned down in 1973."
+    finding = check(said, evidence)
+    assert finding.kept, finding.why
