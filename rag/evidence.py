@@ -24,14 +24,20 @@ if TYPE_CHECKING:
     from rag.embedding import Embedder
 
 # Beside a cosine of 1: see "evidence selection" in eval/LOG.md for the figures behind these.
-WORDS_WEIGHT = 0.3  # the share of the question's words in the piece, rare words counting more
-RANK_WEIGHT = 0.3  # standing in the passage that retrieval liked best
-NEIGHBOUR_WEIGHT = 0.3  # standing beside a piece that is near the question
+WORDS_WEIGHT = 0.4  # the share of the question's words in the piece, rare words counting more
+RANK_WEIGHT = 0.1  # standing in the passage that retrieval liked best
 
 # From this cosine with a question on, a piece is worth showing to who asked it.
 NEAR = 0.5
 LEAST_TOLD = 2  # content words without which a piece tells nothing: a date in a cell
 MARKED_HEADING = re.compile(r"#{1,6} ")
+# "Here's a closer look at the two;" tells of the text that follows it, and of nothing else.
+SIGNPOST = re.compile(
+    r"Here(?:['’]s| is| are) (?:an?|the|some|our|how|what|why)\b"
+    r"|(?:In )?[Tt]his (?:article|guide|post|section|chapter|page)\b.*"
+    r"\b(?:explor|explain|discuss|break|outline|look|we\b)"
+    r"|Let(?:['’]s| us) (?:explore|look|dive|start|see)\b"
+)
 LONGEST_HEADING = 14  # words
 MOST_ANTECEDENTS = 2
 LONGEST_ANSWER = 5  # sentences under a question; what is longer is a chapter
@@ -141,7 +147,8 @@ def _pieces(hit: Hit) -> Iterator[Evidence]:
                 lead_in = ""
             context = lead_in if item else question
             # "Both." says something under its question only.
-            if context or (content_words(text) and not _is_heading(chunk.text, start, end, item)):
+            tells = content_words(text) and not _is_heading(chunk.text, start, end, item)
+            if (context or tells) and not SIGNPOST.match(text):
                 answered = True
                 yield _evidence(hit, start + item, end, context=context, group=group)
 
@@ -217,12 +224,12 @@ class EvidenceSet:
         self.cosines: list[float] = [float(value) for value in self._vectors @ vectors[0]]
 
     def nearest(self) -> list[Evidence]:
-        """What stands nearest in meaning to the question, in order; empty if nothing is near.
+        """What most likely answers the question, in order; empty if it is not near in meaning.
 
         It comes with what it refers back to; the answer to a question of the article comes whole.
         """
         telling = [i for i, words in enumerate(self.words) if len(words) >= LEAST_TOLD]
-        number = max(telling, key=self.cosines.__getitem__, default=None)
+        number = max(telling, key=self.scores.__getitem__, default=None)
         if number is None or self.cosines[number] < NEAR:
             return []
         piece = self.pieces[number]
@@ -245,14 +252,13 @@ class EvidenceSet:
 
     @cached_property
     def scores(self) -> list[float]:
-        """How likely each piece answers the question: meaning, words, rank and neighbours."""
+        """How likely each piece answers the question: by meaning, words and rank."""
         rarity = self._rarity()
         total = sum(rarity.values()) or 1.0
         return [
             self.cosines[i]
             + WORDS_WEIGHT * sum(rarity[word] for word in rarity.keys() & self.words[i]) / total
             + RANK_WEIGHT / piece.rank
-            + NEIGHBOUR_WEIGHT * self._best_neighbour(i)
             for i, piece in enumerate(self.pieces)
         ]
 
@@ -266,18 +272,6 @@ class EvidenceSet:
             word: math.log(1 + len(passages) / (1 + sum(word in held for held in passages)))
             for word in content_words(self.question)
         }
-
-    def _best_neighbour(self, number: int) -> float:
-        """The higher cosine of the pieces before and after, in the same passage."""
-        chunk = self.pieces[number].chunk
-        return max(
-            (
-                self.cosines[i]
-                for i in (number - 1, number + 1)
-                if 0 <= i < len(self.pieces) and self.pieces[i].chunk.id == chunk.id
-            ),
-            default=0.0,
-        )
 
     def select(self, budget: int, *, count_tokens: Callable[[str], int]) -> list[Evidence]:
         """The best pieces within `budget` tokens, each after those that it refers back to.

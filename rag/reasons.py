@@ -18,7 +18,7 @@ from rag.verification import Finding
 OWN_WORDS = "in its own words"
 # Of the nearest words: an answer that has this many of them need not be followed by them.
 MOSTLY_TOLD = 0.6
-# In cosine with the question: words no nearer than this are as near as those that are cited.
+# By their scores: words no nearer to the question than this are as near as those cited.
 AS_NEAR = 0.01
 
 
@@ -57,8 +57,8 @@ def add_nearest(findings: Sequence[Finding], evidence: EvidenceSet) -> list[Find
     if coverage(_words(" ".join(item.text for item in near)), told) >= MOSTLY_TOLD:
         return list(findings)
     cited = {item for finding in findings for item in finding.evidence}
-    cosines = dict(zip(evidence.pieces, evidence.cosines, strict=True))
-    nearer = max(cosines[item] for item in near) - max(cosines[item] for item in cited)
+    scores = dict(zip(evidence.pieces, evidence.scores, strict=True))
+    nearer = max(scores[item] for item in near) - max(scores[item] for item in cited)
     if nearer < AS_NEAR and cited.isdisjoint(near):
         return list(findings)
     new = [item for item in near if item not in cited or _words(item.text) - told]

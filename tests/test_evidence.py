@@ -167,6 +167,23 @@ def test_a_bare_cell_is_not_shown_as_the_nearest_words() -> None:
 
 
 @pytest.mark.parametrize(
+    ("announced", "tells"),
+    [
+        ("Here’s a closer look at what oaks and pines cost;", False),
+        ("This guide explores what oaks and pines cost.", False),
+        ("In this section, we compare what oaks and pines cost.", False),
+        ("Let's look at what oaks and pines cost.", False),
+        ("This section applies to oaks and pines.", True),
+        ("Here oaks and pines cost $10.", True),
+        ("Let's Encrypt signs for oaks and pines.", True),
+    ],
+)
+def test_what_only_announces_is_no_evidence(announced: str, tells: bool) -> None:
+    found = pieces(f"{announced}\n\nAn oak costs $5.")
+    assert found == [("", announced)] * tells + [("", "An oak costs $5.")]
+
+
+@pytest.mark.parametrize(
     "heading", ["# Decade (album)", "Decade (album)", "**Cost of use**", "## Well said.", "Costs"]
 )
 def test_a_heading_is_no_evidence(heading: str) -> None:

@@ -94,7 +94,7 @@ def test_nothing_is_added_that_has_no_word_of_the_question() -> None:
         "What do tools cost?", "Tools cost $1.", text="Tools cost $1. Rain fell."
     )
     assert given[0].kept
-    evidence.cosines = [0.6, 0.9]
+    evidence.cosines = [0.3, 0.9]
     assert evidence.nearest()[0].text == "Rain fell."
     assert add_nearest(given, evidence) == given
 
