@@ -50,6 +50,7 @@ MOST_REFUSED_BEFORE = 0.02
 MOST_REFUSED_AFTER = 0.05
 FOLDS = 10
 SIGNALS = [field.name for field in fields(Signals)]
+OF_THE_MODEL = ("log_odds", "surprise")
 DRAFT_SIGNALS = [field.name for field in fields(DraftSignals) if field.name != "numbered"]
 
 
@@ -81,7 +82,7 @@ def signals_of(case: Case, *, assistant: Assistant) -> dict[str, Any]:
     kept = " ".join(finding.text for finding in findings if finding.kept)
     line = {"id": case.id, "answerable": case.answerable, **asdict(before), "draft": None}
     if kept:
-        after = measure_draft(findings, question=question, model=model)
+        after = measure_draft(findings, question=question, surprise=before.surprise, model=model)
         agrees = None
         if case.references:
             agrees = AgreementJudge(embedder.embed).judge(kept, case.references)[1]
@@ -128,7 +129,7 @@ def learn_gate(
     """The content of a gate's file: weights with and without the model's word, and figures."""
     content: dict[str, Any] = {}
     figures: dict[str, Any] = {"date": date.today().isoformat()}
-    cheap = [name for name in names if name != "log_odds"]
+    cheap = [name for name in names if name not in OF_THE_MODEL]
     for title, used in (("with_log_odds", names), ("without_log_odds", cheap)):
         table = [[line[name] for name in used] for line in lines]
         bias, weights, threshold, found = fit(table, labels, most_refused=most_refused)

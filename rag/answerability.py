@@ -2,10 +2,11 @@
 
 A language model asked plainly answers whatever passages it is given. So several signals, none
 good enough alone, are weighed by a logistic model: whether the language model itself says Yes
-or No when asked (its log-odds, read from one token), how near the question is to the nearest
-piece of evidence, and how many of the question's own words, names and numbers the passages
-hold. The weights stand in `answerability.json` with the figures that justify them; `python -m
-eval.calibrate` learns them again.
+or No when asked (its log-odds, read from one token), how surprising a word of the question
+becomes to it by reading the passages, how near the question is to the nearest piece of
+evidence, and how many of its names and numbers the passages hold. The weights stand in
+`answerability.json` with the figures that justify them; `python -m eval.calibrate` learns them
+again.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from langchain_core.messages import AIMessage, BaseMessage
 
 from rag.errors import EngineError
 from rag.evidence import Evidence, EvidenceSet
-from rag.prompts import answerable_messages
-from rag.terms import content_words, coverage, name_is_in, names, numbers, numbers_asked_about
+from rag.prompts import answerable_messages, question_messages
+from rag.terms import name_is_in, names, numbers, numbers_asked_about
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -41,9 +42,8 @@ class Signals:
     """What speaks for and against an answer being in the evidence; None where not measured."""
 
     log_odds: float | None  # of Yes against No, by the language model
+    surprise: float | None  # see `surprise_of`, 0 or more
     cosine: float  # of the question with the nearest piece, -1..1
-    best_words: float  # share of the question's content words in the best piece, 0..1
-    all_words: float  # the same in all that is read
     anchors: float  # share of the question's names and numbers in all that is read, 0..1
 
 
@@ -53,9 +53,8 @@ class Weights:
 
     bias: float
     log_odds: float
+    surprise: float
     cosine: float
-    best_words: float
-    all_words: float
     anchors: float
     threshold: float
 
@@ -64,9 +63,8 @@ class Weights:
         total = (
             self.bias
             + self.log_odds * (signals.log_odds or 0.0)
+            + self.surprise * (signals.surprise or 0.0)
             + self.cosine * signals.cosine
-            + self.best_words * signals.best_words
-            + self.all_words * signals.all_words
             + self.anchors * signals.anchors
         )
         return 1.0 / (1.0 + math.exp(-total))
@@ -74,7 +72,7 @@ class Weights:
 
 @lru_cache(maxsize=1)
 def learned_weights() -> tuple[Weights, Weights]:
-    """(with the language model's log-odds, without them), from `answerability.json`."""
+    """(with the language model's word, without it), from `answerability.json`."""
     held = json.loads(resources.files("rag").joinpath("answerability.json").read_text("utf-8"))
     return Weights(**held["with_log_odds"]), Weights(**held["without_log_odds"])
 
@@ -82,15 +80,13 @@ def learned_weights() -> tuple[Weights, Weights]:
 def measure(evidence: EvidenceSet, read: Sequence[Evidence]) -> Signals:
     """The signals that need no language model; `read` is what it would be given to read."""
     question = evidence.question
-    asked = content_words(question)
     text = "\n".join(
         f"{piece.chunk.title}\n{piece.chunk.heading}\n{piece.reading}" for piece in read
     )
     return Signals(
         log_odds=None,
+        surprise=None,
         cosine=max(evidence.cosines, default=0.0),
-        best_words=max((coverage(asked, words) for words in evidence.words), default=0.0),
-        all_words=coverage(asked, content_words(text)),
         anchors=_share_of_anchors(question, text),
     )
 
@@ -98,9 +94,37 @@ def measure(evidence: EvidenceSet, read: Sequence[Evidence]) -> Signals:
 def ask_model(
     signals: Signals, *, read: Sequence[Evidence], question: str, model: BaseChatModel
 ) -> Signals:
-    """The signals with the model's log P(Yes) - log P(No); as they were if it reports none."""
+    """The signals with the model's word, as they were if it cannot give it.
+
+    That is its log P(Yes) - log P(No), and how much the evidence surprises it of the question.
+    """
+    if not isinstance(model, ReadsText):
+        return signals
+    # First, so that the evidence is read once, for this and for Yes or No.
+    surprise = surprise_of(question, read=read, model=model)
     log_odds = log_odds_of_yes(model, answerable_messages(question, read))
-    return signals if log_odds is None else replace(signals, log_odds=log_odds)
+    return signals if log_odds is None else replace(signals, log_odds=log_odds, surprise=surprise)
+
+
+@runtime_checkable
+class ReadsText(Protocol):
+    """A model that tells how likely a text is in its prompt, as `rag.llm.LlamaChat` does."""
+
+    def text_logprobs(self, messages: list[BaseMessage], text: str) -> list[float]:
+        """The log-probability of each token of the text."""
+        ...
+
+
+def surprise_of(question: str, *, read: Sequence[Evidence], model: ReadsText) -> float:
+    """log(1 + nats) by which the evidence makes a word of the question less likely, at most.
+
+    Whoever has read what a video clip costs expects a question about clips, and not about audio. So
+    each token's log-probability after the evidence is compared with that of the question alone.
+    """
+    alone = model.text_logprobs(question_messages(question), question)
+    after = model.text_logprobs(answerable_messages(question, read), question)
+    drops = (before - now for before, now in zip(alone, after, strict=True))
+    return math.log1p(max([0.0, *drops]))
 
 
 def log_odds_of_yes(model: BaseChatModel, messages: Sequence[BaseMessage]) -> float | None:

@@ -17,7 +17,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rag.answerability import WEIGHED_MODEL, ask_model, learned_weights, measure, unmet_anchors
+from rag.answerability import (
+    WEIGHED_MODEL,
+    Signals,
+    Weights,
+    ask_model,
+    learned_weights,
+    measure,
+    unmet_anchors,
+)
 from rag.confirmation import (
     cited_by,
     draft_probability,
@@ -116,12 +124,12 @@ def stream_answer(
     yield AnswerUpdate(stage="reading")
     evidence = EvidenceSet(query.standalone, hits, embedder=embedder)
     read = evidence.select(settings.reading_tokens, count_tokens=embedder.count_tokens)
-    gate = None
+    gate = surprise = None
     weighed = settings.model == WEIGHED_MODEL and not settings.llm_url
     if settings.gate:
-        probability, threshold = answerable_probability(
-            evidence, read, model=model, weighed=weighed
-        )
+        signals, weights = weigh(evidence, read, model=model if weighed else None)
+        probability, threshold = weights.probability(signals), weights.threshold
+        surprise = signals.surprise
         answerable = probability >= threshold
         why = f"{probability:.0%} likely; answered from {threshold:.0%}"
         gate = Verdict("Do the passages hold the answer?", answerable, probability, why)
@@ -149,34 +157,37 @@ def stream_answer(
     instead = nearest_words(query.standalone, cited_by(findings)[:1] or evidence.nearest())
     instead = instead or f"{not_mentioned(query, hits)} Nothing drafted from them held."
     if gate:
-        judged_by = model if weighed else None
-        findings, gate = judge_draft(findings, evidence, before=gate, model=judged_by)
+        judged_by = model if surprise is not None else None
+        findings, gate = judge_draft(
+            findings, evidence, before=gate, surprise=surprise, model=judged_by
+        )
     if settings.verify:
         findings = add_nearest(give_reasons(findings, evidence), evidence)
         findings = compare_articles(findings, evidence)
     yield finish(findings, f"{looked_at(hits)}{instead}", gate)
 
 
-def answerable_probability(
-    evidence: EvidenceSet, read: Sequence[Evidence], *, model: BaseChatModel, weighed: bool
-) -> tuple[float, float]:
-    """(how likely the evidence holds the answer, the threshold to answer from).
+def weigh(
+    evidence: EvidenceSet, read: Sequence[Evidence], *, model: BaseChatModel | None
+) -> tuple[Signals, Weights]:
+    """What speaks for the evidence holding the answer, and the weights to judge it by.
 
-    The language model is asked if its word has been `weighed`, unless the other signals already
-    make it hopeless.
+    The language model is asked if it is given, unless the other signals already make it hopeless.
     """
-    with_log_odds, without = learned_weights()
+    with_its_word, without = learned_weights()
     signals = measure(evidence, read)
-    cheap = without.probability(signals)
-    if cheap < HOPELESS or not weighed:
-        return cheap, without.threshold
-    signals = ask_model(signals, read=read, question=evidence.question, model=model)
-    weights = without if signals.log_odds is None else with_log_odds
-    return weights.probability(signals), weights.threshold
+    if model is not None and without.probability(signals) >= HOPELESS:
+        signals = ask_model(signals, read=read, question=evidence.question, model=model)
+    return signals, without if signals.log_odds is None else with_its_word
 
 
 def judge_draft(
-    findings: list[Finding], evidence: EvidenceSet, *, before: Verdict, model: BaseChatModel | None
+    findings: list[Finding],
+    evidence: EvidenceSet,
+    *,
+    before: Verdict,
+    surprise: float | None,
+    model: BaseChatModel | None,
 ) -> tuple[list[Finding], Verdict]:
     """(what may be said of a checked draft, the second gate's word on it).
 
@@ -186,14 +197,14 @@ def judge_draft(
     word of the first gate.
     """
     if any(finding.kept for finding in findings):
-        before = draft_verdict(findings, evidence, model=model)
+        before = draft_verdict(findings, evidence, surprise=surprise, model=model)
         if before.kept:
             return findings, before
         findings = [withdraw(finding) for finding in findings]
     near = evidence.nearest() if model else []
     if may_answer(evidence.question, near):
         quotes = quoted(near, near)
-        verdict = draft_verdict(quotes, evidence, model=model, least=QUOTED_FROM)
+        verdict = draft_verdict(quotes, evidence, surprise=surprise, model=model, least=QUOTED_FROM)
         if verdict.kept:
             return [*findings, *quotes], verdict
     return findings, before
@@ -203,11 +214,12 @@ def draft_verdict(
     findings: Sequence[Finding],
     evidence: EvidenceSet,
     *,
+    surprise: float | None,
     model: BaseChatModel | None,
     least: float = 0.0,
 ) -> Verdict:
     """Whether what was kept answers the question, from a probability of `least` at least."""
-    signals = measure_draft(findings, question=evidence.question, model=model)
+    signals = measure_draft(findings, question=evidence.question, surprise=surprise, model=model)
     probability, threshold = draft_probability(signals)
     threshold = max(threshold, least)
     why = f"{probability:.0%} likely; said from {threshold:.0%}"

@@ -4,9 +4,9 @@ Every sentence of a draft may be near the articles' own and yet answer another q
 price of an image where a video was asked for, one company's figure told of another. So the
 draft is judged as a whole, by four signals that a logistic model weighs: whether the language
 model, shown the draft beside the words that it cites and nothing else, says that they state it
-(its log-odds); how well what is cited backs the sentences; whether all names and numbers of the
-question stand in the cited passages; and how many of its names stand in the cited words
-themselves. The weights stand in `confirmation.json` with the figures that justify
+(its log-odds); how surprising a word of the question became to it by reading the evidence; how
+well what is cited backs the sentences; and whether all names and numbers of the question stand
+in the cited passages. The weights stand in `confirmation.json` with the figures that justify
 them; `python -m eval.calibrate` learns them again.
 """
 
@@ -64,9 +64,9 @@ class DraftSignals:
     """What speaks for and against a draft; `log_odds` is None where the model reports none."""
 
     log_odds: float | None  # of Yes against No, that the cited words state this answer
+    surprise: float | None  # of the question, as among the first gate's `Signals`
     support: float  # mean over the sentences, 0..1
     mentioned: float  # 1 if the cited passages mention all names and numbers asked about, else 0
-    named: float  # share of the question's names in the cited words and their headings, 0..1
     # The cited passages have all numbers asked about, the draft no other years, and a sum or a
     # share if asked.
     numbered: bool
@@ -78,9 +78,9 @@ class DraftWeights:
 
     bias: float
     log_odds: float
+    surprise: float
     support: float
     mentioned: float
-    named: float
     threshold: float
 
     def probability(self, signals: DraftSignals) -> float:
@@ -90,38 +90,42 @@ class DraftWeights:
         total = (
             self.bias
             + self.log_odds * (signals.log_odds or 0.0)
+            + self.surprise * (signals.surprise or 0.0)
             + self.support * signals.support
             + self.mentioned * signals.mentioned
-            + self.named * signals.named
         )
         return 1.0 / (1.0 + math.exp(-total))
 
 
 @lru_cache(maxsize=1)
 def draft_weights() -> tuple[DraftWeights, DraftWeights]:
-    """(with the language model's log-odds, without them), from `confirmation.json`."""
+    """(with the language model's word, without it), from `confirmation.json`."""
     held = json.loads(resources.files("rag").joinpath("confirmation.json").read_text("utf-8"))
     return DraftWeights(**held["with_log_odds"]), DraftWeights(**held["without_log_odds"])
 
 
 def measure_draft(
-    findings: Sequence[Finding], *, question: str, model: BaseChatModel | None
+    findings: Sequence[Finding],
+    *,
+    question: str,
+    surprise: float | None,
+    model: BaseChatModel | None,
 ) -> DraftSignals:
     """The signals of a draft of which something was kept; the model reads that and its evidence.
 
-    Without a `model` its word is left out.
+    `surprise` is the first gate's. Without it, or without a `model`, the model's word is left out.
     """
     kept = [finding for finding in findings if finding.kept]
     cited = cited_by(kept)
     said = " ".join(finding.text for finding in kept)
     log_odds = None
-    if model is not None:
+    if model is not None and surprise is not None:
         log_odds = log_odds_of_yes(model, confirmation_messages(question, cited, said))
     return DraftSignals(
         log_odds=log_odds,
+        surprise=None if log_odds is None else surprise,
         support=sum(finding.support for finding in kept) / len(kept),
         mentioned=float(not unmet_in(question, cited)),
-        named=_share_named(question, cited),
         numbered=numbers_asked_about(question) <= numbers(_surroundings(cited))
         and not _tells_of_other_years(said, question)
         and not _owes_a_sum(said, question)

@@ -141,6 +141,66 @@ class LlamaChat(BaseChatModel):
             yield from islice(self._llama.generate(prompt, temp=0.0), max_tokens)
             self._llama.reset()
 
+    def text_logprobs(self, messages: list[BaseMessage], text: str) -> list[float]:
+        """The log-probability of each token of `text` where it stands last in this prompt.
+
+        Each is given all that stands before it, and only tokens that are wholly of the text count.
+        What is read for it need not be read again for a prompt that begins in the same way.
+        Raises `UsageError` if the prompt is longer than the context, or does not hold the text.
+        """
+        prompt = self._prompt_tokens(messages)
+        self._refuse_if_long(prompt, answer_tokens=0)
+        start, end = self._span_of(prompt, text)
+        llama = self._llama
+        with self._lock:
+            try:
+                # The token before the text is read with it: its logits are those of the first.
+                llama.n_tokens = shared_prefix(
+                    llama.input_ids[: llama.n_tokens], prompt[: start - 1]
+                )
+                llama.eval(prompt[llama.n_tokens : start - 1])
+                return self._read_with_logprobs(prompt[start - 1 : end])
+            except (RuntimeError, ValueError) as error:
+                raise self._failed(error) from error
+
+    def _span_of(self, prompt: Sequence[int], text: str) -> tuple[int, int]:
+        """From which token to which a text stands last in a prompt; the end is not its own."""
+        pieces = [self._llama.detokenize([token], special=True) for token in prompt]
+        ends = np.cumsum([len(piece) for piece in pieces])
+        wanted = text.encode()
+        first = b"".join(pieces).rfind(wanted)
+        if first < 0:
+            raise UsageError(f"The prompt does not hold the text {text[:60]!r}.")
+        # A token may begin with the space before the text, and must end in it.
+        start = int(np.searchsorted(ends, first, side="right"))
+        end = int(np.searchsorted(ends, first + len(wanted), side="right"))
+        return start, max(start, end)
+
+    def _read_with_logprobs(self, tokens: Sequence[int]) -> list[float]:
+        """Read these after what is known; the log-probability of each but the first."""
+        import llama_cpp
+
+        llama = self._llama
+        found: list[float] = []
+        for begin in range(0, len(tokens), READ_BATCH):
+            part, past = tokens[begin : begin + READ_BATCH], llama.n_tokens
+            llama_cpp.llama_memory_seq_rm(llama_cpp.llama_get_memory(llama.ctx), 0, past, -1)
+            batch = llama_cpp.llama_batch_init(len(part), 0, 1)
+            try:
+                batch.n_tokens = len(part)
+                for i, token in enumerate(part):
+                    batch.token[i], batch.pos[i], batch.logits[i] = token, past + i, True
+                    batch.n_seq_id[i], batch.seq_id[i][0] = 1, 0
+                if llama_cpp.llama_decode(llama.ctx, batch):
+                    raise RuntimeError("llama_decode refused the batch")
+                following = tokens[begin + 1 : begin + 1 + READ_BATCH]
+                found += [_log_softmax(self._logits(i))[token] for i, token in enumerate(following)]
+            finally:
+                llama_cpp.llama_batch_free(batch)
+            llama.input_ids[past : past + len(part)] = part
+            llama.n_tokens = past + len(part)
+        return [float(value) for value in found]
+
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -172,12 +232,7 @@ class LlamaChat(BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         prompt = self._prompt_tokens(messages)
-        if len(prompt) + max_tokens > self.context_length:
-            raise UsageError(
-                f"The prompt is {len(prompt)} tokens and the answer may take {max_tokens}, which "
-                f"is more than the context of {self.context_length}.",
-                hint="Raise RAG_CONTEXT_LENGTH or lower RAG_PASSAGES.",
-            )
+        self._refuse_if_long(prompt, answer_tokens=max_tokens)
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         text = TextUntilStop(stop or [])
         written = 0
@@ -200,6 +255,19 @@ class LlamaChat(BaseChatModel):
             chunk_position="last",
         )
         yield ChatGenerationChunk(message=last)
+
+    def _refuse_if_long(self, prompt: Sequence[int], *, answer_tokens: int) -> None:
+        if len(prompt) + answer_tokens > self.context_length:
+            raise UsageError(
+                f"The prompt is {len(prompt)} tokens and the answer may take {answer_tokens}, "
+                f"which is more than the context of {self.context_length}.",
+                hint="Raise RAG_CONTEXT_LENGTH or lower RAG_PASSAGES.",
+            )
+
+    def _failed(self, error: Exception) -> EngineError:
+        """The error to raise where llama.cpp fails; what was read is forgotten."""
+        self._llama.reset()
+        return EngineError(f"llama.cpp failed: {error}.", hint="Run `rag doctor`.")
 
     @staticmethod
     def _piece(
@@ -225,17 +293,14 @@ class LlamaChat(BaseChatModel):
             pending: Sequence[int] = prompt[self._recall(prompt) :]
             for _ in range(max_tokens):
                 llama.eval(pending)
-                logits = np.ctypeslib.as_array(
-                    llama_cpp.llama_get_logits_ith(llama.ctx, -1), shape=(llama.n_vocab(),)
-                )
+                logits = self._logits(-1)
                 token = int(np.argmax(logits))
                 if llama_cpp.llama_vocab_is_eog(vocabulary, token):
                     return
                 yield token, logits
                 pending = [token]
         except (RuntimeError, ValueError) as error:
-            llama.reset()
-            raise EngineError(f"llama.cpp failed: {error}.", hint="Run `rag doctor`.") from error
+            raise self._failed(error) from error
 
     def _recall(self, prompt: list[int]) -> int:
         """How many tokens of the prompt need not be read, with the model put into that state."""
@@ -309,9 +374,15 @@ class LlamaChat(BaseChatModel):
         text: str = self._llama.detokenize([token], special=True).decode("utf-8", "replace")
         return text
 
+    def _logits(self, number: int) -> np.ndarray[Any, Any]:
+        """What the model says after a token of the batch that was read last; -1 is its last."""
+        import llama_cpp
+
+        logits = llama_cpp.llama_get_logits_ith(self._llama.ctx, number)
+        return np.ctypeslib.as_array(logits, shape=(self._llama.n_vocab(),))
+
     def _top_logprobs(self, logits: np.ndarray[Any, Any], count: int) -> dict[str, Any]:
-        shifted = logits - logits.max()
-        logprobs = shifted - np.log(np.exp(shifted).sum())
+        logprobs = _log_softmax(logits)
         best = np.argpartition(logprobs, -count)[-count:]
         best = best[np.argsort(-logprobs[best], kind="stable")]
         alternatives = [
@@ -319,6 +390,12 @@ class LlamaChat(BaseChatModel):
             for token in best
         ]
         return {**alternatives[0], "top_logprobs": alternatives}
+
+
+def _log_softmax(logits: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    shifted = logits - logits.max()
+    logprobs: np.ndarray[Any, Any] = shifted - np.log(np.exp(shifted).sum())
+    return logprobs
 
 
 class TextUntilStop:

@@ -66,6 +66,11 @@ def _joined(texts: Sequence[str]) -> str:
     return " ".join([*separated, *texts[-1:]])
 
 
+def question_messages(question: str) -> list[BaseMessage]:
+    """The question with nothing to answer it from: what a model expects of it by itself."""
+    return _messages(f"Question: {question}\n\nReply.")
+
+
 def answerable_messages(question: str, read: Sequence[Evidence]) -> list[BaseMessage]:
     """Ask for Yes or No: whether this evidence holds the answer."""
     return _messages(facts_text(question, read) + ANSWERABLE)

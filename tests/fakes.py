@@ -48,6 +48,10 @@ class ScriptedChat(BaseChatModel):
     def _llm_type(self) -> str:
         return "scripted"
 
+    def text_logprobs(self, messages: list[BaseMessage], text: str) -> list[float]:
+        """As if every word were as likely whatever stands before it."""
+        return [-1.0] * len(text.split())
+
     def _generate(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> ChatResult:

@@ -103,20 +103,20 @@ def test_what_is_named_far_from_the_cited_words_counts_as_not_named() -> None:
         embedder=WordEmbedder(),
     )
     findings = [check("Heinz lowered its production costs by 70%.", evidence)]
-    signals = measure_draft(findings, question=evidence.question, model=None)
+    signals = measure_draft(findings, question=evidence.question, surprise=None, model=None)
     assert signals == DraftSignals(
-        log_odds=None, support=findings[0].support, mentioned=1.0, named=0.0, numbered=True
+        log_odds=None, surprise=None, support=findings[0].support, mentioned=1.0, numbered=True
     )
 
 
 def test_the_learned_weights_point_the_right_way() -> None:
     for weights in draft_weights():
-        likely = DraftSignals(log_odds=3.0, support=0.9, mentioned=1.0, named=1.0, numbered=True)
+        likely = DraftSignals(log_odds=3.0, surprise=0.0, support=0.9, mentioned=1.0, numbered=True)
         worse = [
             replace(likely, mentioned=0.0),
             replace(likely, log_odds=-3.0),
             replace(likely, support=0.5),
-            replace(likely, named=0.0),
+            replace(likely, surprise=3.0),
             replace(likely, numbered=False),
         ]
         assert all(weights.probability(w) <= weights.probability(likely) for w in worse)
@@ -144,7 +144,9 @@ def test_an_answer_gives_a_year_that_was_asked_about_or_none(
     evidence = EvidenceSet(question, hits(text), embedder=WordEmbedder())
     findings = [check(draft, evidence)]
     assert findings[0].kept, findings[0].why
-    assert measure_draft(findings, question=question, model=None).numbered == numbered
+    assert (
+        measure_draft(findings, question=question, surprise=None, model=None).numbered == numbered
+    )
 
 
 @pytest.mark.parametrize(
@@ -167,7 +169,9 @@ def test_a_sum_or_share_that_was_asked_for_is_told(
 ) -> None:
     pieces = EvidenceSet(question, hits(draft), embedder=WordEmbedder()).pieces
     findings = [Finding(draft, tuple(pieces), 0.9, "as if nothing had been checked")]
-    assert measure_draft(findings, question=question, model=None).numbered == numbered
+    assert (
+        measure_draft(findings, question=question, surprise=None, model=None).numbered == numbered
+    )
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,41 @@ def test_probabilities_are_reported_as_openai_does(smollm: LlamaChat) -> None:
 
 
 @pytest.mark.models
+def test_a_text_is_likelier_after_what_it_is_about(smollm: LlamaChat) -> None:
+    asked = "Do glaciers grow?"
+    alone = smollm.text_logprobs([HumanMessage(asked)], asked)
+    about = [HumanMessage(f"Some say that glaciers melt. Glaciers grow. {asked}")]
+    after = smollm.text_logprobs(about, asked)
+    assert sum(after) > sum(alone)
+    assert all(value <= 0 for value in alone + after)
+    smollm.bind(max_tokens=2).invoke("Something else.")
+    again = smollm.text_logprobs(about, asked)
+    np.testing.assert_allclose(again, after, atol=0.05)
+
+
+@pytest.mark.models
+def test_every_token_of_a_long_text_is_judged_and_the_model_goes_on_from_there(
+    smollm: LlamaChat,
+) -> None:
+    text = "red green blue " * 80
+    found = smollm.text_logprobs([HumanMessage(f"Read: {text}|")], text)
+    assert abs(len(found) - smollm.get_num_tokens(text)) <= 2
+    assert np.mean(found[-30:]) > np.mean(found[:30])  # it comes as it came before
+    asked = f"Read: {text}| How many colours?"
+    went_on = likeliest(smollm, asked)
+    smollm.exchange_memory()
+    assert went_on == pytest.approx(likeliest(smollm, asked), abs=0.3)
+
+
+@pytest.mark.models
+def test_a_text_that_the_prompt_lacks_is_refused_in_words(smollm: LlamaChat) -> None:
+    with pytest.raises(UsageError, match="does not hold the text 'blue'"):
+        smollm.text_logprobs([HumanMessage("red")], "blue")
+    with pytest.raises(UsageError, match="more than the context"):
+        smollm.text_logprobs([HumanMessage("word " * 2000)], "word")
+
+
+@pytest.mark.models
 def test_a_prompt_that_does_not_fit_is_refused_in_words(smollm: LlamaChat) -> None:
     with pytest.raises(UsageError, match="context of 1024"):
         smollm.invoke("word " * 2000)

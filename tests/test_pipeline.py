@@ -91,7 +91,7 @@ def test_what_the_model_makes_up_is_withdrawn_and_the_rest_stays() -> None:
 
 
 def test_with_nothing_left_it_abstains() -> None:
-    made = assistant("The capital of France is Paris.", log_odds=0.5)
+    made = assistant("The capital of France is Paris.", log_odds=0.0)
     answer = made.invoke("What does a video clip cost?")
     check_laws(answer)
     assert answer.abstained
