@@ -26,6 +26,7 @@ from pydantic import PrivateAttr, SecretStr
 from rag.engine import physical_cores
 from rag.errors import DependencyError, EngineError, ModelError, UsageError
 from rag.prefixes import Memory, Prefixes, State, shared_prefix
+from rag.stopping import TextUntilStop
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import CallbackManagerForLLMRun
@@ -396,41 +397,6 @@ def _log_softmax(logits: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     shifted = logits - logits.max()
     logprobs: np.ndarray[Any, Any] = shifted - np.log(np.exp(shifted).sum())
     return logprobs
-
-
-class TextUntilStop:
-    """Text as it comes, held back where it might be the start of a stop string."""
-
-    def __init__(self, stops: Sequence[str]) -> None:
-        self._stops = [stop for stop in stops if stop]
-        self._held = ""
-        self.stopped = False
-
-    def push(self, piece: str) -> str:
-        """Add `piece`; return what can be shown now."""
-        self._held += piece
-        found = [at for stop in self._stops if (at := self._held.find(stop)) >= 0]
-        if found:
-            self.stopped = True
-            shown, self._held = self._held[: min(found)], ""
-            return shown
-        keep = max(
-            (
-                length
-                for stop in self._stops
-                for length in range(1, min(len(stop), len(self._held)) + 1)
-                if self._held.endswith(stop[:length])
-            ),
-            default=0,
-        )
-        shown = self._held[: len(self._held) - keep]
-        self._held = self._held[len(self._held) - keep :]
-        return shown
-
-    def flush(self) -> str:
-        """What was held back and turned out to be no stop string."""
-        held, self._held = self._held, ""
-        return held
 
 
 def load_chat_model(settings: Settings, *, find_model: Callable[[str], Path]) -> BaseChatModel:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from langchain_core.messages import HumanMessage, SystemMessage
 
 from rag.errors import ModelError, UsageError
-from rag.llm import LlamaChat, TextUntilStop
+from rag.llm import LlamaChat
 from rag.prefixes import Prefixes, State
+from rag.stopping import TextUntilStop
 from tests.conftest import need_model
 
 

@@ -141,6 +141,22 @@ def test_no_reason_is_given_for_what_is_not_told(sentence: str, kept: bool) -> N
 
 
 @pytest.mark.parametrize(
+    ("sentence", "kept"),
+    [
+        ("Acme closed its ailing Suite in 2025.", False),
+        ("Acme parted with its Suite in 2025.", True),
+        ("Acme sold its Suite in 2025.", True),
+        ("Acme sold its Suite in 2025 to please a worried board of directors.", False),
+        ("Bly bought Acme's Suite for its pictures.", True),
+    ],
+)
+def test_most_of_what_is_told_stands_in_the_passage(sentence: str, kept: bool) -> None:
+    text = "Acme sold its Suite in 2025. Bly bought it for the pictures that it makes."
+    finding = found(sentence, text, "When did Acme close down its Suite?")
+    assert finding.kept is kept, finding.why
+
+
+@pytest.mark.parametrize(
     ("asked", "draft", "said"),
     [
         ("Is Bly an LLM?", "Yes, Bly is a tool for pictures.", "Bly is a tool for pictures."),
