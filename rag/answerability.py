@@ -24,7 +24,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 
 from rag.errors import EngineError
 from rag.evidence import Evidence, EvidenceSet
-from rag.prompts import answerable_messages, question_messages
+from rag.prompts import QUESTION_LEAD, answerable_messages, question_messages
 from rag.terms import name_is_in, names, numbers, numbers_asked_about
 
 if TYPE_CHECKING:
@@ -110,8 +110,8 @@ def ask_model(
 class ReadsText(Protocol):
     """A model that tells how likely a text is in its prompt, as `rag.llm.LlamaChat` does."""
 
-    def text_logprobs(self, messages: list[BaseMessage], text: str) -> list[float]:
-        """The log-probability of each token of the text."""
+    def text_logprobs(self, messages: list[BaseMessage], text: str, *, lead: str) -> list[float]:
+        """The log-probability of each token of the text, where it last follows the lead."""
         ...
 
 
@@ -121,8 +121,10 @@ def surprise_of(question: str, *, read: Sequence[Evidence], model: ReadsText) ->
     Whoever has read what a video clip costs expects a question about clips, and not about audio. So
     each token's log-probability after the evidence is compared with that of the question alone.
     """
-    alone = model.text_logprobs(question_messages(question), question)
-    after = model.text_logprobs(answerable_messages(question, read), question)
+    alone, after = (
+        model.text_logprobs(messages, question, lead=QUESTION_LEAD)
+        for messages in (question_messages(question), answerable_messages(question, read))
+    )
     drops = (before - now for before, now in zip(alone, after, strict=True))
     return math.log1p(max([0.0, *drops]))
 

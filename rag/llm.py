@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from pydantic import PrivateAttr, SecretStr
 
@@ -142,16 +142,18 @@ class LlamaChat(BaseChatModel):
             yield from islice(self._llama.generate(prompt, temp=0.0), max_tokens)
             self._llama.reset()
 
-    def text_logprobs(self, messages: list[BaseMessage], text: str) -> list[float]:
-        """The log-probability of each token of `text` where it stands last in this prompt.
+    def text_logprobs(self, messages: list[BaseMessage], text: str, *, lead: str) -> list[float]:
+        """The log-probability of each token of `text`, where it last follows `lead`.
 
-        Each is given all that stands before it, and only tokens that are wholly of the text count.
-        What is read for it need not be read again for a prompt that begins in the same way.
+        They are looked for in the last message. Each token is given all that stands before it, and
+        only those that are wholly of the text count. What is read for it need not be read again
+        for a prompt that begins in the same way.
+
         Raises `UsageError` if the prompt is longer than the context, or does not hold the text.
         """
         prompt = self._prompt_tokens(messages)
         self._refuse_if_long(prompt, answer_tokens=0)
-        start, end = self._span_of(prompt, text)
+        start, end = self._span_of(messages, prompt, text, lead=lead)
         llama = self._llama
         with self._lock:
             try:
@@ -164,17 +166,24 @@ class LlamaChat(BaseChatModel):
             except (RuntimeError, ValueError) as error:
                 raise self._failed(error) from error
 
-    def _span_of(self, prompt: Sequence[int], text: str) -> tuple[int, int]:
-        """From which token to which a text stands last in a prompt; the end is not its own."""
-        pieces = [self._llama.detokenize([token], special=True) for token in prompt]
-        ends = np.cumsum([len(piece) for piece in pieces])
-        wanted = text.encode()
-        first = b"".join(pieces).rfind(wanted)
-        if first < 0:
+    def _span_of(
+        self, messages: Sequence[BaseMessage], prompt: Sequence[int], text: str, *, lead: str
+    ) -> tuple[int, int]:
+        """From which token to which a text last follows its lead; the end is not its own.
+
+        It begins and ends where the prompt leaves that of a message that is cut there: what the
+        tokens spell need not be the text, since no model knows every letter.
+        """
+        *earlier, last = messages
+        whole = str(last.text)
+        found = whole.rfind(f"{lead}{text}")
+        if found < 0:
             raise UsageError(f"The prompt does not hold the text {text[:60]!r}.")
-        # A token may begin with the space before the text, and must end in it.
-        start = int(np.searchsorted(ends, first, side="right"))
-        end = int(np.searchsorted(ends, first + len(wanted), side="right"))
+        begin = found + len(lead)
+        start, end = (
+            shared_prefix(prompt, self._prompt_tokens([*earlier, HumanMessage(whole[:cut])]))
+            for cut in (begin, begin + len(text))
+        )
         return start, max(start, end)
 
     def _read_with_logprobs(self, tokens: Sequence[int]) -> list[float]:

@@ -13,6 +13,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from rag.evidence import Evidence
 
+QUESTION_LEAD = "Question: "
 ABSTENTION = "The articles do not say."
 
 SYSTEM = "You answer questions from the passages of a reader's own articles. You know nothing else."
@@ -53,7 +54,7 @@ def facts_text(question: str, read: Sequence[Evidence]) -> str:
             lines.append(f"- {' '.join(context.split())} {_joined(texts)}")
         else:
             lines += [f"- {text}" for text in texts]
-    return "\n".join(lines) + f"\n\nQuestion: {question}\n\n"
+    return "\n".join(lines) + f"\n\n{QUESTION_LEAD}{question}\n\n"
 
 
 def _place(piece: Evidence) -> tuple[str, str, str]:
@@ -68,7 +69,7 @@ def _joined(texts: Sequence[str]) -> str:
 
 def question_messages(question: str) -> list[BaseMessage]:
     """The question with nothing to answer it from: what a model expects of it by itself."""
-    return _messages(f"Question: {question}\n\nReply.")
+    return _messages(f"{QUESTION_LEAD}{question}\n\nReply.")
 
 
 def answerable_messages(question: str, read: Sequence[Evidence]) -> list[BaseMessage]:

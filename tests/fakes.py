@@ -48,7 +48,7 @@ class ScriptedChat(BaseChatModel):
     def _llm_type(self) -> str:
         return "scripted"
 
-    def text_logprobs(self, messages: list[BaseMessage], text: str) -> list[float]:
+    def text_logprobs(self, messages: list[BaseMessage], text: str, *, lead: str) -> list[float]:
         """As if every word were as likely whatever stands before it."""
         return [-1.0] * len(text.split())
 

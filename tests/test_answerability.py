@@ -23,7 +23,8 @@ class Reader:
         self.said = [alone, after]
         self.read: list[str] = []
 
-    def text_logprobs(self, messages: list[BaseMessage], text: str) -> list[float]:
+    def text_logprobs(self, messages: list[BaseMessage], text: str, *, lead: str) -> list[float]:
+        assert f"{lead}{text}" in str(messages[-1].text)
         self.read.append(str(messages[-1].text))
         return self.said.pop(0)
 
