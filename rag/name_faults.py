@@ -34,12 +34,14 @@ def name_fault(
 
     A name that the question brings may stand further off, in what else was found of the same
     article: an answer repeats whom it is about where the article says "it". A figure may not: one
-    article gives the figures of several companies.
+    article gives the figures of several companies. Nor may it stand for another name: where
+    DATAPAC was a joint venture, TRANSPAC was none.
     """
     passages = "\n".join(item.chunk.embedded_text for item in cited)
     absent = {name for name in named if not name_is_in(name, passages)}
     asked = absent - brought
-    if asked and not numbers(sentence):
+    stands_for_it = not any(_begins_with_another(item, sentence) for item in cited)
+    if asked and stands_for_it and not numbers(sentence):
         articles = {item.chunk.article_id for item in cited}
         found = "\n".join(
             {
@@ -50,6 +52,14 @@ def name_fault(
         )
         absent -= {name for name in asked if name_is_in(name, found)}
     return f"the passage does not name {', '.join(sorted(absent))}" if absent else ""
+
+
+def _begins_with_another(item: Evidence, sentence: str) -> bool:
+    """Whether the first word of a piece is surely a name, and one that the sentence lacks."""
+    first = item.text.partition(" ")[0]
+    return any(name_is_in(name, first) for name in names(item.text)) and not name_is_in(
+        first, sentence
+    )
 
 
 def stitching_fault(sentence: str, named: frozenset[str], linked: Mapping[Evidence, str]) -> str:

@@ -27,7 +27,11 @@ CONTRAST = re.compile(r"\bwhile\b|\bwhereas\b|\bcompared (?:to|with)\b|\bversus\
 CLAUSE = re.compile(rf",(?!\d)|[;:()|•✓\n]|\band\b|{CONTRAST.pattern}")
 CLAUSE_END = re.compile(r"[,;:.!?\n\u2014|]|\b(?:but|because|although|while)\b")
 # A number, a range or a multiple as one word: "3-5x", "200k", "85+".
-COUNT = re.compile(r"[\d.,\-]+(?:st|nd|rd|th|x|s|[kmbt]n?)?\+*", re.IGNORECASE)
+# "3rd", "5x" or "700-megawatt", and not "7-Eleven".
+COUNT = re.compile(
+    r"[\d.,\-]+(?:st|nd|rd|th|x|s|[kmbt]n?)?\+*(?-i:(?<=[\d.,]-)[a-z]{3,}(?:-[a-z]+)*)?",
+    re.IGNORECASE,
+)
 DEMONYM = re.compile(r"(?:ia|a)n?$")  # what tells "African" from "Africa"
 SHORTEST_ROOT = 5  # "Canad-ian"; "Ital-ian" would be taken for too much
 SCALES = {

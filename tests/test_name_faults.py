@@ -33,6 +33,22 @@ def test_a_name_of_the_question_may_stand_elsewhere_in_the_article_but_for_a_fig
     assert check(sentence, evidence).kept is kept, check(sentence, evidence).why
 
 
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("DATAPAC was a joint venture of Bly and Orr.", False),
+        ("It was a joint venture of Bly and Orr.", True),
+        ("The network was a joint venture of Bly and Orr.", True),
+    ],
+)
+def test_a_name_of_the_question_does_not_take_the_place_of_another(line: str, kept: bool) -> None:
+    hits = [hit(line), hit("TRANSPAC opened in France.", start=1000)]
+    hits[1] = replace(hits[1], chunk=replace(hits[1].chunk, id="a.md#2"), rank=2)
+    evidence = EvidenceSet("Whose was TRANSPAC?", hits, embedder=WordEmbedder())
+    finding = check("TRANSPAC was a joint venture of Bly and Orr.", evidence)
+    assert finding.kept is kept, finding.why
+
+
 def test_the_first_word_of_a_sentence_is_a_name_where_the_question_says_so() -> None:
     text = "JPMorgan pays $5 for a clip. Intercom handles 60% of its queries with LLMs."
     asked = "What part of its queries does Salesforce handle with LLMs?"

@@ -55,6 +55,8 @@ def test_a_number_is_the_same_with_and_without_separators(value: int) -> None:
     [
         ("The suite of JPMorgan grew.", {"jpmorgan"}),
         ("Models such as GPT-4o and Claude are large.", {"gpt-4o", "claude"}),
+        ("The 700-megawatt plant ran for 40-hour-long days.", set()),
+        ("He bought it at 7-Eleven.", {"7-eleven"}),
         ("Many LLMs differ.", {"llm"}),
         ("Software is written. Testing follows.", set()),
         ("Goldman Sachs grew. Acme's suite did too.", {"goldman", "sachs", "acme"}),
