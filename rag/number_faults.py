@@ -42,7 +42,11 @@ def number_fault(
         said = content_words(clause) or content_words(sentence)
         for value, kind in amounts(clause):
             if _belongs_elsewhere(value, kind, said, named, cited) or (
-                kind in MEASURES and _stands_in_another_clause(value, said, named, cited)
+                kind in MEASURES
+                and (
+                    _stands_in_another_clause(value, said, named, cited)
+                    or _is_told_in_another_piece(value, said, named, cited)
+                )
             ):
                 return f"the number {_listed([value])} belongs to something else"
             if _is_of_another_thing(value, kind, sentence, cited):
@@ -83,10 +87,14 @@ def _stands_by_names(
     places = []
     for item, passages in linked.items():
         if _gives(item, value, question):
-            before = item.chunk.text[: item.start - item.chunk.start].rpartition("\n")[2]
-            beside = f"{before}\n{item.headed_reading}"
-            places.append(beside if kind in MEASURES else passages)
+            places.append(_beside(item) if kind in MEASURES else passages)
     return bool(places) and all(any(is_named(name, text) for text in places) for name in named)
+
+
+def _beside(item: Evidence) -> str:
+    """A piece with what stands before it in the same paragraph, and with its headings."""
+    before = item.chunk.text[: item.start - item.chunk.start].rpartition("\n")[2]
+    return f"{before}\n{item.headed_reading}"
 
 
 def _gives(item: Evidence, value: Decimal, question: str) -> bool:
@@ -112,6 +120,28 @@ def _stands_in_another_clause(
         )
         for item in sources
     )
+
+
+def _is_told_in_another_piece(
+    value: Decimal, said: frozenset[str], named: frozenset[str], cited: Sequence[Evidence]
+) -> bool:
+    """Whether half of what a number is told of is only in pieces without that number.
+
+    "$0.50 per image" and "10 minutes for audio" give no price of a minute of audio.
+    """
+    said -= content_words(" ".join(named))
+    own, others = (
+        frozenset().union(
+            *(
+                content_words(_beside(item))
+                for item in cited
+                if (value in numbers(item.reading)) is with_it
+            )
+        )
+        for with_it in (True, False)
+    )
+    borrowed = said & others - own
+    return len(borrowed) >= max(LEAST_WORDS, len(said & (own | others)) / 2)
 
 
 def _is_of_another_thing(

@@ -103,6 +103,16 @@ from tests.passages import found, hit, two_articles
             True,
         ),
         (
+            "Generation costs $1 per image.\n\nIt takes ten minutes to make audio.",
+            "A minute of generated audio costs $1.",
+            False,
+        ),
+        (
+            "Generation costs $1 per image.\n\nIt takes ten minutes to make audio.",
+            "Generation costs $1 per image, and audio takes ten minutes to make.",
+            True,
+        ),
+        (
             "The market of Acme grows.\n\nThe LLM market reaches $36 billion in 2030.",
             "At $36 billion in 2030, the market of Acme grows.",
             False,
