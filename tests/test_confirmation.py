@@ -96,7 +96,7 @@ def test_what_the_cited_passages_do_not_mention_is_named(question: str, unmet: l
     assert unmet_in(question, cited) == unmet
 
 
-def test_what_is_named_far_from_the_cited_words_counts_as_not_named() -> None:
+def test_what_is_named_in_the_same_passage_counts_as_mentioned() -> None:
     evidence = EvidenceSet(
         "How much did Acme save?",
         hits("Acme makes pens. Heinz lowered its production costs by 70%."),
