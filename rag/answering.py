@@ -157,9 +157,8 @@ def stream_answer(
     instead = nearest_words(query.standalone, cited_by(findings)[:1] or evidence.nearest())
     instead = instead or f"{not_mentioned(query, hits)} Nothing drafted from them held."
     if gate:
-        judged_by = model if surprise is not None else None
         findings, gate = judge_draft(
-            findings, evidence, before=gate, surprise=surprise, model=judged_by
+            findings, evidence, before=gate, surprise=surprise, model=model
         )
     if settings.verify:
         findings = add_nearest(give_reasons(findings, evidence), evidence)
@@ -187,21 +186,21 @@ def judge_draft(
     *,
     before: Verdict,
     surprise: float | None,
-    model: BaseChatModel | None,
+    model: BaseChatModel,
 ) -> tuple[list[Finding], Verdict]:
     """(what may be said of a checked draft, the second gate's word on it).
 
     A draft that answers something else is withdrawn. Where nothing is left, the articles' own
     words that are nearest to the question are said if they have its names, a number where it asks
-    for one, and surely answer it; without the `model` to ask, that is not known. `before` is the
-    word of the first gate.
+    for one, and surely answer it, which only the model can tell. `before` is the word of the first
+    gate, and `surprise` is None where the model could not say any.
     """
     if any(finding.kept for finding in findings):
         before = draft_verdict(findings, evidence, surprise=surprise, model=model)
         if before.kept:
             return findings, before
         findings = [withdraw(finding) for finding in findings]
-    near = evidence.nearest() if model else []
+    near = evidence.nearest() if surprise is not None else []
     if may_answer(evidence.question, near):
         quotes = quoted(near, near)
         verdict = draft_verdict(quotes, evidence, surprise=surprise, model=model, least=QUOTED_FROM)
@@ -215,7 +214,7 @@ def draft_verdict(
     evidence: EvidenceSet,
     *,
     surprise: float | None,
-    model: BaseChatModel | None,
+    model: BaseChatModel,
     least: float = 0.0,
 ) -> Verdict:
     """Whether what was kept answers the question, from a probability of `least` at least."""
