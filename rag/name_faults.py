@@ -17,8 +17,14 @@ from rag.terms import (
     name_is_in,
     names,
     numbers,
+    stem,
 )
 
+ORDINAL = re.compile(  # those with digits are numbers, which are compared as such
+    r"\b(first|second|third|(?:four|fif|six|seven|eigh|nin|ten|eleven|twelf)th)"
+    r"[\s-]+(?!of\b|and\b|or\b|to\b|in\b)([a-z]+)",
+    re.IGNORECASE,
+)
 SHORTEST_LIST = 3
 MOSTLY = 0.5  # of the words that a sentence tells of a name
 
@@ -35,13 +41,15 @@ def name_fault(
     A name that the question brings may stand further off, in what else was found of the same
     article: an answer repeats whom it is about where the article says "it". A figure may not: one
     article gives the figures of several companies. Nor may it stand for another name: where
-    DATAPAC was a joint venture, TRANSPAC was none.
+    DATAPAC was a joint venture, TRANSPAC was none, even in the same passage.
     """
     passages = "\n".join(item.chunk.embedded_text for item in cited)
     absent = {name for name in named if not name_is_in(name, passages)}
-    asked = absent - brought
-    stands_for_it = not any(_begins_with_another(item, sentence) for item in cited)
-    if asked and stands_for_it and not numbers(sentence):
+    asked = named - brought
+    if any(_begins_with_another(item, sentence) for item in cited):
+        words = "\n".join(item.headed_reading for item in cited)
+        absent |= {name for name in asked if not name_is_in(name, words)}
+    elif asked & absent and not numbers(sentence):
         articles = {item.chunk.article_id for item in cited}
         found = "\n".join(
             {
@@ -51,7 +59,22 @@ def name_fault(
             }.values()
         )
         absent -= {name for name in asked if name_is_in(name, found)}
+    if not absent and (other := _other_ordinal(sentence, cited)):
+        return other
     return f"the passage does not name {', '.join(sorted(absent))}" if absent else ""
+
+
+def _other_ordinal(sentence: str, cited: Sequence[Evidence]) -> str:
+    """Which other of the things that a sentence counts is told of; "" if it is that one, or none.
+
+    What is told of Newton's second law is not told of his third.
+    """
+    text = "\n".join(item.headed_reading for item in cited)
+    for match in ORDINAL.finditer(sentence):
+        same = {m[1].lower() for m in ORDINAL.finditer(text) if stem(m[2]) == stem(match[2])}
+        if same and match[1].lower() not in same:
+            return f"the passage tells of the {min(same)} {match[2]}"
+    return ""
 
 
 def _begins_with_another(item: Evidence, sentence: str) -> bool:

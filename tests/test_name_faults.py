@@ -49,6 +49,36 @@ def test_a_name_of_the_question_does_not_take_the_place_of_another(line: str, ke
     assert finding.kept is kept, finding.why
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("TRANSPAC opened in France. DATAPAC was a joint venture of Bly and Orr.", False),
+        ("TRANSPAC opened in France. It was a joint venture of Bly and Orr.", True),
+        ("DATAPAC failed. TRANSPAC, as DATAPAC, was a joint venture of Bly and Orr.", True),
+    ],
+)
+def test_nor_does_it_in_the_same_passage(text: str, kept: bool) -> None:
+    evidence = EvidenceSet("Whose was TRANSPAC?", [hit(text)], embedder=WordEmbedder())
+    finding = check("TRANSPAC was a joint venture of Bly and Orr.", evidence)
+    assert finding.kept is kept, finding.why
+
+
+@pytest.mark.parametrize(
+    ("sentence", "kept"),
+    [
+        ("The third law says that force changes motion.", False),
+        ("The second law says that force changes motion.", True),
+        ("A third reader says that force changes motion.", True),
+    ],
+)
+def test_what_is_told_of_the_second_is_not_told_of_the_third(sentence: str, kept: bool) -> None:
+    text = "The second law says that force changes motion, a reader says."
+    evidence = EvidenceSet("What is said of force?", [hit(text)], embedder=WordEmbedder())
+    finding = check(sentence, evidence)
+    assert finding.kept is kept, finding.why
+    assert kept or "second law" in finding.why
+
+
 def test_the_first_word_of_a_sentence_is_a_name_where_the_question_says_so() -> None:
     text = "JPMorgan pays $5 for a clip. Intercom handles 60% of its queries with LLMs."
     asked = "What part of its queries does Salesforce handle with LLMs?"

@@ -1,0 +1,73 @@
+"""Learning when to answer: from the evidence, and not from how people ask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from eval.calibrate import SIGNALS, learn_gate, learn_probe
+
+WIDTH = 12
+HOLDS, STYLE = 0, 1  # what the first two of a state's values tell
+
+
+def question(number: int, *, noise: Any) -> dict[str, Any]:
+    """A measured question; those that can be answered are also asked in another style."""
+    answerable = number % 2 == 0
+    state, withheld = noise.normal(0, 0.3, (2, WIDTH))
+    state[[HOLDS, STYLE]] += 1.0 if answerable else -1.0
+    withheld[[HOLDS, STYLE]] += (-1.0, 1.0)
+    return {
+        "answerable": answerable,
+        "state": state.tolist(),
+        "withheld": withheld.tolist() if answerable else None,
+        "draft": None,
+    }
+
+
+def test_the_probe_tells_by_the_evidence_and_not_by_the_question() -> None:
+    noise = np.random.default_rng(0)
+    lines = [question(number, noise=noise) for number in range(60)]
+    probe = learn_probe(lines)
+    weights = probe["weights"]
+    assert len(weights) == WIDTH
+    assert weights[HOLDS] == max(weights)
+    assert weights[HOLDS] > 1.5 * abs(weights[STYLE])
+    assert probe["figures"]["twins_told_apart"] == probe["figures"]["withheld"] == 30
+    told = [line["probe"] > 0 for line in lines]
+    assert told == [line["answerable"] for line in lines]
+    # What is judged by the weights of all is judged alike.
+    again = [probe["bias"] + float(np.dot(weights, line["state"])) > 0 for line in lines]
+    assert again == told
+
+
+def test_the_probe_judges_no_question_that_it_learned_from() -> None:
+    noise = np.random.default_rng(1)
+    lines: list[dict[str, Any]] = [
+        {
+            "answerable": number % 2 == 0,
+            "state": noise.normal(size=200).tolist(),
+            "withheld": noise.normal(size=200).tolist() if number % 2 == 0 else None,
+            "draft": {"right": True},
+        }
+        for number in range(60)
+    ]
+    assert 0.25 < learn_probe(lines)["figures"]["auroc"] < 0.75  # all noise, though 200 wide
+    assert all(line["draft"]["probe"] == line["probe"] for line in lines)
+
+
+def test_learning_prefers_the_signal_that_tells() -> None:
+    lines = [
+        {
+            "answerable": n % 2 == 0,
+            **dict.fromkeys(SIGNALS, (n % 5) / 5),
+            "probe": (2.0 if n % 2 == 0 else -2.0) + (n % 7) / 10,
+        }
+        for n in range(60)
+    ]
+    answerable = [bool(line["answerable"]) for line in lines]
+    value = learn_gate(lines, answerable, SIGNALS, most_refused=0.05)
+    assert value["figures"]["with_model"]["auroc"] == 1.0
+    weights = value["with_model"]
+    assert weights["probe"] == max(weights[name] for name in SIGNALS)
