@@ -3,12 +3,12 @@
     python -m eval.calibrate measure --index DIR --questions FILE.jsonl ... --out SIGNALS.jsonl
     python -m eval.calibrate fit SIGNALS.jsonl ...
 
-`measure` asks the language model about each question, has it draft an answer and asks about
-the draft, some ten seconds each, and goes on where it was cut. `fit` weighs the signals of both
-gates by logistic regression and writes `rag/answerability.json` and `rag/confirmation.json`.
-Each question is judged by weights learned from the others (ten folds), and a gate's threshold is
-the lowest that lets at most a given share of what should pass be refused. The figures are
-written beside the weights.
+`measure` records what the language model makes of the evidence of each question and what it
+drafts, some ten seconds each, and goes on where it was cut. `fit` learns the probe, weighs the
+signals of both gates by logistic regression, and writes `probe.json`, `answerability.json` and
+`confirmation.json` in `rag/`. Each question is judged by weights learned from the others (ten
+folds), by the probe as by the gates, and a gate's threshold is the lowest that lets at most a given
+share of what should pass be refused. The figures are written beside the weights.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dataclasses import asdict, fields
 from datetime import date
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,13 +30,15 @@ from eval.cases import dataset_cases, read_lines, spread
 from eval.metrics import wilson
 from eval.records import Case
 from eval.scoring import states_answer
+from eval.withheld import read_without_answer
 from rag import (
     Assistant,
     DraftSignals,
+    Evidence,
     EvidenceSet,
+    ShowsState,
     Signals,
     answer_messages,
-    ask_model,
     check,
     draft_sentences,
     load_settings,
@@ -45,12 +47,19 @@ from rag import (
     open_assistant,
 )
 
-# Of what should pass, how much each gate may refuse; together at most 7%.
-MOST_REFUSED_BEFORE = 0.02
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+# Of what should pass, how much each gate may refuse; together at most 10%.
+MOST_REFUSED_BEFORE = 0.05
 MOST_REFUSED_AFTER = 0.05
 FOLDS = 10
 SIGNALS = [field.name for field in fields(Signals)]
-OF_THE_MODEL = ("log_odds", "surprise")
+# Further down the model has not met the question's end with the facts yet, further up it is
+# busy with the next word.
+PROBED_LAYER = 18
+TWIN_WEIGHT = 0.5  # of a question with its answer withheld: nobody asks it that way
+SHRINKAGE = 0.003  # how little the probe's weights are let grow: there are far more than questions
 DRAFT_SIGNALS = [field.name for field in fields(DraftSignals) if field.name != "numbered"]
 
 
@@ -75,20 +84,34 @@ def signals_of(case: Case, *, assistant: Assistant) -> dict[str, Any]:
     hits = assistant.retriever.hits(question)  # type: ignore[attr-defined]
     evidence = EvidenceSet(question, hits, embedder=embedder)
     read = evidence.select(settings.reading_tokens, count_tokens=embedder.count_tokens)
-    before = ask_model(measure(evidence, read), read=read, question=question, model=model)
+    before = measure(evidence, read)
+    state = state_of(question, read, model=model)
     writing = model.bind(max_tokens=settings.answer_tokens)
     draft = "".join(chunk.text for chunk in writing.stream(answer_messages(question, read)))
     findings = [check(sentence, evidence) for sentence in draft_sentences(draft)]
     kept = " ".join(finding.text for finding in findings if finding.kept)
     line = {"id": case.id, "answerable": case.answerable, **asdict(before), "draft": None}
+    line |= {"state": state, "withheld": None}
+    rest = read_without_answer(
+        case, evidence, budget=settings.reading_tokens, count_tokens=embedder.count_tokens
+    )
+    if rest:
+        line["withheld"] = state_of(question, rest, model=model)
     if kept:
-        after = measure_draft(findings, question=question, surprise=before.surprise, model=model)
+        after = measure_draft(findings, question=question, before=before)
         agrees = None
         if case.references:
             agrees = AgreementJudge(embedder.embed).judge(kept, case.references)[1]
         right = case.answerable and states_answer(case, kept, agrees=agrees)[0]
         line["draft"] = {**asdict(after), "right": right}
     return line
+
+
+def state_of(question: str, read: Sequence[Evidence], *, model: BaseChatModel) -> list[float]:
+    """The language model's state that the probe learns from."""
+    assert isinstance(model, ShowsState)
+    state = model.hidden_state(answer_messages(question, read), layer=PROBED_LAYER)
+    return [round(float(value), 4) for value in state]
 
 
 def fit(
@@ -129,8 +152,8 @@ def learn_gate(
     """The content of a gate's file: weights with and without the model's word, and figures."""
     content: dict[str, Any] = {}
     figures: dict[str, Any] = {"date": date.today().isoformat()}
-    cheap = [name for name in names if name not in OF_THE_MODEL]
-    for title, used in (("with_log_odds", names), ("without_log_odds", cheap)):
+    cheap = [name for name in names if name != "probe"]
+    for title, used in (("with_model", names), ("without_model", cheap)):
         table = [[line[name] for name in used] for line in lines]
         bias, weights, threshold, found = fit(table, labels, most_refused=most_refused)
         learned = dict.fromkeys(names, 0.0) | dict(zip(used, weights, strict=True))
@@ -140,6 +163,56 @@ def learn_gate(
         alone = [[line[name]] for line in lines]
         figures[name] = fit(alone, labels, most_refused=most_refused)[3]
     return {**content, "figures": figures}
+
+
+def learn_probe(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The content of `probe.json`; each line's "probe" becomes what the other folds make of it.
+
+    It learns from the questions as they are and from those whose answer was withheld, and a
+    question is in one fold with its twin.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import roc_auc_score
+    from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    twins = [number for number, line in enumerate(lines) if line["withheld"]]
+    groups = [*range(len(lines)), *twins]
+    table = np.array([line["state"] for line in lines] + [lines[n]["withheld"] for n in twins])
+    labels = np.array([line["answerable"] for line in lines] + [False] * len(twins))
+    scaler = StandardScaler()
+    linear = LogisticRegression(class_weight="balanced", C=SHRINKAGE, max_iter=1000)
+    model = make_pipeline(scaler, linear)
+    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
+    shares = [1.0] * len(lines) + [TWIN_WEIGHT] * len(twins)
+    counted = {"logisticregression__sample_weight": np.array(shares)}
+    judged = cross_val_predict(
+        model, table, labels, groups=groups, cv=folds, method="decision_function", params=counted
+    )
+    for line, log_odds in zip(lines, judged, strict=False):
+        line["probe"] = float(log_odds)
+        if line["draft"]:
+            line["draft"]["probe"] = float(log_odds)
+    model.fit(table, labels, **counted)
+    weights = linear.coef_[0] / scaler.scale_
+    asked = len(lines)
+    both = np.concatenate([judged[twins], judged[asked:]])
+    return {
+        "figures": {
+            "date": date.today().isoformat(),
+            "questions": asked,
+            "auroc": round(float(roc_auc_score(labels[:asked], judged[:asked])), 3),
+            "withheld": len(twins),
+            "auroc_of_twins": round(
+                float(roc_auc_score([True] * len(twins) + [False] * len(twins), both)), 3
+            ),
+            "twins_told_apart": int((judged[twins] > judged[asked:]).sum()),
+        },
+        "layer": PROBED_LAYER,
+        "bias": float(linear.intercept_[0] - weights @ scaler.mean_),
+        "weights": [float(f"{weight:.5g}") for weight in weights],
+    }
 
 
 def learn_both(lines: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -185,9 +258,13 @@ def main() -> None:
         measure_questions(arguments.index, cases, arguments.out)
         return
     lines = [line for path in arguments.signals for line in read_lines(path)]
-    for name, content in zip(("answerability", "confirmation"), learn_both(lines), strict=True):
+    probe = learn_probe(lines)
+    first, second = learn_both(lines)
+    learned = {"probe": probe, "answerability": first, "confirmation": second}
+    for name, content in learned.items():
         path = Path(str(resources.files("rag") / f"{name}.json"))
-        path.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+        written = json.dumps(content, indent=None if name == "probe" else 1)
+        path.write_text(written + "\n", "utf-8")
         print(f"{path.name}: {json.dumps(content['figures'], indent=1)}")
 
 

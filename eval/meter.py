@@ -29,7 +29,7 @@ from langchain_core.messages import BaseMessage, HumanMessage
 
 from eval.facts import foreign_facts
 from eval.quantities import quantities
-from rag import log_odds_of_yes
+from eval.yes_or_no import log_odds_of_yes
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel

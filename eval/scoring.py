@@ -83,9 +83,8 @@ def states_answer(case: Case, said: str, *, agrees: bool | None) -> tuple[bool, 
     if case.key_facts:
         missing = [f[0] for f in case.key_facts if not has_all_facts([f], said)]
         return not missing, f"lacks {'; '.join(missing)}" if missing else "states every key fact"
-    short = [text for text in case.references if len(text.split()) <= SHORT_REFERENCE]
-    if short:
-        states = string_recall(short, said) or _states_quantity(short, said)
+    if short := short_references(case):
+        states = states_one(short, said)
         return states, "states the reference" if states else "does not state the reference"
     does = "agrees with" if agrees else "does not say the same as"
     return bool(agrees), f"{does} the reference"
@@ -99,6 +98,16 @@ def contradiction_of(case: Case, said: str) -> str:
     opening = f"{case.polarity.capitalize()}. " if case.polarity else ""
     found = [contradicts(said, opening + text, case.question) for text in case.references]
     return found[0] if all(found) else ""
+
+
+def short_references(case: Case) -> list[str]:
+    """The references that are looked for in a text as they are."""
+    return [text for text in case.references if len(text.split()) <= SHORT_REFERENCE]
+
+
+def states_one(short: Sequence[str], text: str) -> bool:
+    """Whether one of these stands in a text, a figure written in whatever way."""
+    return string_recall(short, text) or _states_quantity(short, text)
 
 
 def _states_quantity(references: Iterable[str], said: str) -> bool:

@@ -38,13 +38,13 @@ from rag.records import (  # noqa: E402
 )
 
 if TYPE_CHECKING:
-    from rag.answerability import Signals, Weights, ask_model, log_odds_of_yes, measure
+    from rag.answerability import ShowsState, Signals, measure
     from rag.answering import draft_sentences
     from rag.articles import MOST_BYTES, SUFFIXES
     from rag.batch import json_lines
     from rag.confirmation import DraftSignals, measure_draft
     from rag.embedding import Embedder
-    from rag.evidence import EvidenceSet
+    from rag.evidence import Evidence, EvidenceSet
     from rag.library import (
         ArticleList,
         ListedArticle,
@@ -78,6 +78,7 @@ _LATER = {
     "Assistant": "rag.pipeline",
     "DraftSignals": "rag.confirmation",
     "Embedder": "rag.embedding",
+    "Evidence": "rag.evidence",
     "EvidenceSet": "rag.evidence",
     "FailedFile": "rag.roots",
     "IndexProgress": "rag.reports",
@@ -86,18 +87,16 @@ _LATER = {
     "MOST_BYTES": "rag.articles",
     "SUFFIXES": "rag.articles",
     "Settings": "rag.settings",
+    "ShowsState": "rag.answerability",
     "Signals": "rag.answerability",
     "UploadReport": "rag.library",
-    "Weights": "rag.answerability",
     "add_articles": "rag.library",
     "answer_messages": "rag.prompts",
-    "ask_model": "rag.answerability",
     "check": "rag.verification",
     "draft_sentences": "rag.answering",
     "json_lines": "rag.batch",
     "list_articles": "rag.library",
     "load_settings": "rag.settings",
-    "log_odds_of_yes": "rag.answerability",
     "measure": "rag.answerability",
     "measure_draft": "rag.confirmation",
     "open_assistant": "rag.pipeline",
@@ -138,6 +137,7 @@ __all__ = [
     "DraftSignals",
     "Embedder",
     "EngineError",
+    "Evidence",
     "EvidenceSet",
     "FailedFile",
     "FootnoteError",
@@ -154,21 +154,19 @@ __all__ = [
     "Section",
     "Sentence",
     "Settings",
+    "ShowsState",
     "Signals",
     "Timings",
     "UploadReport",
     "UsageError",
     "Verdict",
-    "Weights",
     "add_articles",
     "answer_messages",
-    "ask_model",
     "check",
     "draft_sentences",
     "json_lines",
     "list_articles",
     "load_settings",
-    "log_odds_of_yes",
     "measure",
     "measure_draft",
     "open_assistant",

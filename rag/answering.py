@@ -21,9 +21,9 @@ from rag.answerability import (
     WEIGHED_MODEL,
     Signals,
     Weights,
-    ask_model,
     learned_weights,
     measure,
+    probe_model,
     unmet_anchors,
 )
 from rag.confirmation import (
@@ -124,12 +124,11 @@ def stream_answer(
     yield AnswerUpdate(stage="reading")
     evidence = EvidenceSet(query.standalone, hits, embedder=embedder)
     read = evidence.select(settings.reading_tokens, count_tokens=embedder.count_tokens)
-    gate = surprise = None
+    gate = signals = None
     weighed = settings.model == WEIGHED_MODEL and not settings.llm_url
     if settings.gate:
         signals, weights = weigh(evidence, read, model=model if weighed else None)
         probability, threshold = weights.probability(signals), weights.threshold
-        surprise = signals.surprise
         answerable = probability >= threshold
         why = f"{probability:.0%} likely; answered from {threshold:.0%}"
         gate = Verdict("Do the passages hold the answer?", answerable, probability, why)
@@ -156,10 +155,8 @@ def stream_answer(
     findings = [judge(sentence, evidence) for sentence in draft_sentences(draft)]
     instead = nearest_words(query.standalone, cited_by(findings)[:1] or evidence.nearest())
     instead = instead or f"{not_mentioned(query, hits)} Nothing drafted from them held."
-    if gate:
-        findings, gate = judge_draft(
-            findings, evidence, before=gate, surprise=surprise, model=model
-        )
+    if gate and signals:
+        findings, gate = judge_draft(findings, evidence, signals=signals, gate=gate)
     if settings.verify:
         findings = add_nearest(give_reasons(findings, evidence), evidence)
         findings = compare_articles(findings, evidence)
@@ -171,54 +168,44 @@ def weigh(
 ) -> tuple[Signals, Weights]:
     """What speaks for the evidence holding the answer, and the weights to judge it by.
 
-    The language model is asked if it is given, unless the other signals already make it hopeless.
+    The language model reads it if it is given, unless the other signals already make it hopeless.
     """
-    with_its_word, without = learned_weights()
+    with_model, without = learned_weights()
     signals = measure(evidence, read)
     if model is not None and without.probability(signals) >= HOPELESS:
-        signals = ask_model(signals, read=read, question=evidence.question, model=model)
-    return signals, without if signals.log_odds is None else with_its_word
+        signals = probe_model(signals, read=read, question=evidence.question, model=model)
+    return signals, without if signals.probe is None else with_model
 
 
 def judge_draft(
-    findings: list[Finding],
-    evidence: EvidenceSet,
-    *,
-    before: Verdict,
-    surprise: float | None,
-    model: BaseChatModel,
+    findings: list[Finding], evidence: EvidenceSet, *, signals: Signals, gate: Verdict
 ) -> tuple[list[Finding], Verdict]:
     """(what may be said of a checked draft, the second gate's word on it).
 
     A draft that answers something else is withdrawn. Where nothing is left, the articles' own
     words that are nearest to the question are said if they have its names, a number where it asks
-    for one, and surely answer it, which only the model can tell. `before` is the word of the first
-    gate, and `surprise` is None where the model could not say any.
+    for one, and surely answer it, which only the model can tell. `signals` and `gate` are the
+    first gate's.
     """
     if any(finding.kept for finding in findings):
-        before = draft_verdict(findings, evidence, surprise=surprise, model=model)
-        if before.kept:
-            return findings, before
+        gate = draft_verdict(findings, evidence, before=signals)
+        if gate.kept:
+            return findings, gate
         findings = [withdraw(finding) for finding in findings]
-    near = evidence.nearest() if surprise is not None else []
+    near = evidence.nearest() if signals.probe is not None else []
     if may_answer(evidence.question, near):
         quotes = quoted(near, near)
-        verdict = draft_verdict(quotes, evidence, surprise=surprise, model=model, least=QUOTED_FROM)
+        verdict = draft_verdict(quotes, evidence, before=signals, least=QUOTED_FROM)
         if verdict.kept:
             return [*findings, *quotes], verdict
-    return findings, before
+    return findings, gate
 
 
 def draft_verdict(
-    findings: Sequence[Finding],
-    evidence: EvidenceSet,
-    *,
-    surprise: float | None,
-    model: BaseChatModel,
-    least: float = 0.0,
+    findings: Sequence[Finding], evidence: EvidenceSet, *, before: Signals, least: float = 0.0
 ) -> Verdict:
     """Whether what was kept answers the question, from a probability of `least` at least."""
-    signals = measure_draft(findings, question=evidence.question, surprise=surprise, model=model)
+    signals = measure_draft(findings, question=evidence.question, before=before)
     probability, threshold = draft_probability(signals)
     threshold = max(threshold, least)
     why = f"{probability:.0%} likely; said from {threshold:.0%}"

@@ -2,12 +2,11 @@
 
 Every sentence of a draft may be near the articles' own and yet answer another question: the
 price of an image where a video was asked for, one company's figure told of another. So the
-draft is judged as a whole, by four signals that a logistic model weighs: whether the language
-model, shown the draft beside the words that it cites and nothing else, says that they state it
-(its log-odds); how surprising a word of the question became to it by reading the evidence; how
-well what is cited backs the sentences; and whether all names and numbers of the question stand
-in the cited passages. The weights stand in `confirmation.json` with the figures that justify
-them; `python -m eval.calibrate` learns them again.
+draft is judged as a whole, by signals that a logistic model weighs: what the language model made
+of the evidence, as the first gate had it; how well what is cited backs the sentences; and
+whether all names and numbers of the question stand in the cited passages. The weights stand in
+`confirmation.json` with the figures that justify them; `python -m eval.calibrate` learns them
+again.
 """
 
 from __future__ import annotations
@@ -21,14 +20,11 @@ from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from rag.answerability import log_odds_of_yes, unmet_anchors
+from rag.answerability import Signals, unmet_anchors
 from rag.evidence import Evidence, own_words
-from rag.prompts import confirmation_messages
 from rag.terms import amounts, content_words, name_is_in, names, numbers, numbers_asked_about
 
 if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
-
     from rag.verification import Finding
 
 SUM_ASKED = re.compile(
@@ -61,10 +57,9 @@ SHARE_WORD = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class DraftSignals:
-    """What speaks for and against a draft; `log_odds` is None where the model reports none."""
+    """What speaks for and against a draft; `probe` is None where the model shows no state."""
 
-    log_odds: float | None  # of Yes against No, that the cited words state this answer
-    surprise: float | None  # of the question, as among the first gate's `Signals`
+    probe: float | None  # of the evidence, as among the first gate's `Signals`
     support: float  # mean over the sentences, 0..1
     mentioned: float  # 1 if the cited passages mention all names and numbers asked about, else 0
     # The cited passages have all numbers asked about, the draft no other years, and a sum or a
@@ -77,8 +72,7 @@ class DraftWeights:
     """A logistic model over `DraftSignals`, and the probability from which a draft is said."""
 
     bias: float
-    log_odds: float
-    surprise: float
+    probe: float
     support: float
     mentioned: float
     threshold: float
@@ -89,8 +83,7 @@ class DraftWeights:
             return 0.0
         total = (
             self.bias
-            + self.log_odds * (signals.log_odds or 0.0)
-            + self.surprise * (signals.surprise or 0.0)
+            + self.probe * (signals.probe or 0.0)
             + self.support * signals.support
             + self.mentioned * signals.mentioned
         )
@@ -99,31 +92,20 @@ class DraftWeights:
 
 @lru_cache(maxsize=1)
 def draft_weights() -> tuple[DraftWeights, DraftWeights]:
-    """(with the language model's word, without it), from `confirmation.json`."""
+    """(with the language model's signals, without them), from `confirmation.json`."""
     held = json.loads(resources.files("rag").joinpath("confirmation.json").read_text("utf-8"))
-    return DraftWeights(**held["with_log_odds"]), DraftWeights(**held["without_log_odds"])
+    return DraftWeights(**held["with_model"]), DraftWeights(**held["without_model"])
 
 
 def measure_draft(
-    findings: Sequence[Finding],
-    *,
-    question: str,
-    surprise: float | None,
-    model: BaseChatModel | None,
+    findings: Sequence[Finding], *, question: str, before: Signals | None
 ) -> DraftSignals:
-    """The signals of a draft of which something was kept; the model reads that and its evidence.
-
-    `surprise` is the first gate's. Without it, or without a `model`, the model's word is left out.
-    """
+    """The signals of a draft of which something was kept; `before` are the first gate's."""
     kept = [finding for finding in findings if finding.kept]
     cited = cited_by(kept)
     said = " ".join(finding.text for finding in kept)
-    log_odds = None
-    if model is not None and surprise is not None:
-        log_odds = log_odds_of_yes(model, confirmation_messages(question, cited, said))
     return DraftSignals(
-        log_odds=log_odds,
-        surprise=None if log_odds is None else surprise,
+        probe=before.probe if before else None,
         support=sum(finding.support for finding in kept) / len(kept),
         mentioned=float(not unmet_in(question, cited)),
         numbered=numbers_asked_about(question) <= numbers(_surroundings(cited))
@@ -187,8 +169,8 @@ def _share_named(question: str, cited: Sequence[Evidence]) -> float:
 
 def draft_probability(signals: DraftSignals) -> tuple[float, float]:
     """(how likely the draft answers the question, the threshold to say it from)."""
-    with_log_odds, without = draft_weights()
-    weights = without if signals.log_odds is None else with_log_odds
+    with_model, without = draft_weights()
+    weights = without if signals.probe is None else with_model
     return weights.probability(signals), weights.threshold
 
 

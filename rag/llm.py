@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from numpy.typing import NDArray
 from pydantic import PrivateAttr, SecretStr
 
 from rag.engine import physical_cores
 from rag.errors import DependencyError, EngineError, ModelError, UsageError
+from rag.layers import Layer
 from rag.prefixes import Memory, Prefixes, State, shared_prefix
 from rag.stopping import TextUntilStop
 
@@ -62,6 +64,7 @@ class LlamaChat(BaseChatModel):
     _formatter: Any = PrivateAttr()
     _lock: threading.Lock = PrivateAttr(default_factory=threading.Lock)
     _prefixes: Prefixes = PrivateAttr(default_factory=Prefixes)
+    _layer: Layer | None = PrivateAttr(default=None)
 
     def model_post_init(self, context: Any, /) -> None:
         try:
@@ -142,74 +145,26 @@ class LlamaChat(BaseChatModel):
             yield from islice(self._llama.generate(prompt, temp=0.0), max_tokens)
             self._llama.reset()
 
-    def text_logprobs(self, messages: list[BaseMessage], text: str, *, lead: str) -> list[float]:
-        """The log-probability of each token of `text`, where it last follows `lead`.
+    def hidden_state(self, messages: list[BaseMessage], *, layer: int) -> NDArray[np.float32]:
+        """What the model makes of a prompt, after this layer (from 0) at its last token.
 
-        They are looked for in the last message. Each token is given all that stands before it, and
-        only those that are wholly of the text count. What is read for it need not be read again
-        for a prompt that begins in the same way.
+        As wide as the model. What is read for it need not be read again for the reply.
 
-        Raises `UsageError` if the prompt is longer than the context, or does not hold the text.
+        Raises `UsageError` if the prompt is longer than the context, `EngineError` if there is no
+        such layer.
         """
         prompt = self._prompt_tokens(messages)
         self._refuse_if_long(prompt, answer_tokens=0)
-        start, end = self._span_of(messages, prompt, text, lead=lead)
         llama = self._llama
         with self._lock:
             try:
-                # The token before the text is read with it: its logits are those of the first.
-                llama.n_tokens = shared_prefix(
-                    llama.input_ids[: llama.n_tokens], prompt[: start - 1]
-                )
-                llama.eval(prompt[llama.n_tokens : start - 1])
-                return self._read_with_logprobs(prompt[start - 1 : end])
+                if self._layer is None or self._layer.number != layer:
+                    self._layer = Layer(llama, number=layer)
+                llama.n_tokens = shared_prefix(llama.input_ids[: llama.n_tokens], prompt[:-1])
+                llama.eval(prompt[llama.n_tokens : -1])
+                return self._layer.read(prompt[-1], position=len(prompt) - 1, state=self._state())
             except (RuntimeError, ValueError) as error:
                 raise self._failed(error) from error
-
-    def _span_of(
-        self, messages: Sequence[BaseMessage], prompt: Sequence[int], text: str, *, lead: str
-    ) -> tuple[int, int]:
-        """From which token to which a text last follows its lead; the end is not its own.
-
-        It begins and ends where the prompt leaves that of a message that is cut there: what the
-        tokens spell need not be the text, since no model knows every letter.
-        """
-        *earlier, last = messages
-        whole = str(last.text)
-        found = whole.rfind(f"{lead}{text}")
-        if found < 0:
-            raise UsageError(f"The prompt does not hold the text {text[:60]!r}.")
-        begin = found + len(lead)
-        start, end = (
-            shared_prefix(prompt, self._prompt_tokens([*earlier, HumanMessage(whole[:cut])]))
-            for cut in (begin, begin + len(text))
-        )
-        return start, max(start, end)
-
-    def _read_with_logprobs(self, tokens: Sequence[int]) -> list[float]:
-        """Read these after what is known; the log-probability of each but the first."""
-        import llama_cpp
-
-        llama = self._llama
-        found: list[float] = []
-        for begin in range(0, len(tokens), READ_BATCH):
-            part, past = tokens[begin : begin + READ_BATCH], llama.n_tokens
-            llama_cpp.llama_memory_seq_rm(llama_cpp.llama_get_memory(llama.ctx), 0, past, -1)
-            batch = llama_cpp.llama_batch_init(len(part), 0, 1)
-            try:
-                batch.n_tokens = len(part)
-                for i, token in enumerate(part):
-                    batch.token[i], batch.pos[i], batch.logits[i] = token, past + i, True
-                    batch.n_seq_id[i], batch.seq_id[i][0] = 1, 0
-                if llama_cpp.llama_decode(llama.ctx, batch):
-                    raise RuntimeError("llama_decode refused the batch")
-                following = tokens[begin + 1 : begin + 1 + READ_BATCH]
-                found += [_log_softmax(self._logits(i))[token] for i, token in enumerate(following)]
-            finally:
-                llama_cpp.llama_batch_free(batch)
-            llama.input_ids[past : past + len(part)] = part
-            llama.n_tokens = past + len(part)
-        return [float(value) for value in found]
 
     def _generate(
         self,
@@ -293,7 +248,7 @@ class LlamaChat(BaseChatModel):
 
     def _decode(
         self, prompt: list[int], *, max_tokens: int
-    ) -> Iterator[tuple[int, np.ndarray[Any, Any]]]:
+    ) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Yield (token, logits it was chosen from), until an end token or `max_tokens`."""
         import llama_cpp
 
@@ -384,14 +339,14 @@ class LlamaChat(BaseChatModel):
         text: str = self._llama.detokenize([token], special=True).decode("utf-8", "replace")
         return text
 
-    def _logits(self, number: int) -> np.ndarray[Any, Any]:
+    def _logits(self, number: int) -> NDArray[np.float32]:
         """What the model says after a token of the batch that was read last; -1 is its last."""
         import llama_cpp
 
         logits = llama_cpp.llama_get_logits_ith(self._llama.ctx, number)
         return np.ctypeslib.as_array(logits, shape=(self._llama.n_vocab(),))
 
-    def _top_logprobs(self, logits: np.ndarray[Any, Any], count: int) -> dict[str, Any]:
+    def _top_logprobs(self, logits: NDArray[np.float32], count: int) -> dict[str, Any]:
         logprobs = _log_softmax(logits)
         best = np.argpartition(logprobs, -count)[-count:]
         best = best[np.argsort(-logprobs[best], kind="stable")]
@@ -402,9 +357,9 @@ class LlamaChat(BaseChatModel):
         return {**alternatives[0], "top_logprobs": alternatives}
 
 
-def _log_softmax(logits: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     shifted = logits - logits.max()
-    logprobs: np.ndarray[Any, Any] = shifted - np.log(np.exp(shifted).sum())
+    logprobs: NDArray[np.float32] = shifted - np.log(np.exp(shifted).sum())
     return logprobs
 
 

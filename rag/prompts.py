@@ -1,8 +1,4 @@
-"""Every word that Footnote says to a language model, and the one sentence with which it abstains.
-
-A prompt puts what stays the same first and the question last, so that a model that has just
-read the passages for one instruction need not read them again for the next.
-"""
+"""All that Footnote says to a language model, and the one sentence with which it abstains."""
 
 from __future__ import annotations
 
@@ -13,26 +9,10 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from rag.evidence import Evidence
 
-QUESTION_LEAD = "Question: "
 ABSTENTION = "The articles do not say."
 
 SYSTEM = "You answer questions from the passages of a reader's own articles. You know nothing else."
-ANSWERABLE = "Does the text state the answer to this question? Reply Yes or No."
 ANSWER = "Answer the question fully in one or two sentences, using only these facts."
-CONFIRM = "Do the facts state this answer to the question? Reply Yes or No."
-# Shown first, so that the model tells an answer from a fact that stands beside it.
-CONFIRM_EXAMPLES = (
-    "Here are two examples.\n"
-    "Facts: The red barn was built in 1902. The mill has four floors.\n"
-    "Question: When was the mill built?\n"
-    "Proposed answer: The mill was built in 1902.\n"
-    "Do the facts state this answer to the question? No\n\n"
-    "Facts: The red barn was built in 1902. The mill has four floors.\n"
-    "Question: How many storeys does the mill have?\n"
-    "Proposed answer: The mill has four storeys.\n"
-    "Do the facts state this answer to the question? Yes\n\n"
-    "Now the real one.\n"
-)
 STANDALONE = (
     "Rewrite the last question so that it can be understood without the conversation: replace "
     "words such as it, they, that or the second one by what they stand for, and add what the "
@@ -40,8 +20,8 @@ STANDALONE = (
 )
 
 
-def facts_text(question: str, read: Sequence[Evidence]) -> str:
-    """The part that the gate and the answer share: the evidence by article, then the question."""
+def answer_messages(question: str, read: Sequence[Evidence]) -> list[BaseMessage]:
+    """Ask for the answer, in a sentence or two, from this evidence: it comes first, by article."""
     lines = ["Facts from the articles:"]
     title = None
     for (piece_title, _, context), pieces in groupby(read, key=_place):
@@ -54,7 +34,8 @@ def facts_text(question: str, read: Sequence[Evidence]) -> str:
             lines.append(f"- {' '.join(context.split())} {_joined(texts)}")
         else:
             lines += [f"- {text}" for text in texts]
-    return "\n".join(lines) + f"\n\n{QUESTION_LEAD}{question}\n\n"
+    lines += ["", f"Question: {question}", "", ANSWER]
+    return _messages("\n".join(lines))
 
 
 def _place(piece: Evidence) -> tuple[str, str, str]:
@@ -65,29 +46,6 @@ def _joined(texts: Sequence[str]) -> str:
     """Sentences in a row as they are, list items with semicolons between them."""
     separated = [text if text.endswith((".", "!", ";")) else f"{text};" for text in texts[:-1]]
     return " ".join([*separated, *texts[-1:]])
-
-
-def question_messages(question: str) -> list[BaseMessage]:
-    """The question with nothing to answer it from: what a model expects of it by itself."""
-    return _messages(f"{QUESTION_LEAD}{question}\n\nReply.")
-
-
-def answerable_messages(question: str, read: Sequence[Evidence]) -> list[BaseMessage]:
-    """Ask for Yes or No: whether this evidence holds the answer."""
-    return _messages(facts_text(question, read) + ANSWERABLE)
-
-
-def answer_messages(question: str, read: Sequence[Evidence]) -> list[BaseMessage]:
-    """Ask for the answer, in a sentence or two, from this evidence."""
-    return _messages(facts_text(question, read) + ANSWER)
-
-
-def confirmation_messages(
-    question: str, cited: Sequence[Evidence], draft: str
-) -> list[BaseMessage]:
-    """Ask for Yes or No: whether this evidence states this answer to the question."""
-    asked = f"{facts_text(question, cited)}Proposed answer: {draft}\n\n{CONFIRM}"
-    return _messages(CONFIRM_EXAMPLES + asked)
 
 
 def standalone_messages(question: str, history: Sequence[tuple[str, str]]) -> list[BaseMessage]:

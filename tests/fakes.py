@@ -13,6 +13,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from numpy.typing import NDArray
 from pydantic import Field
 
+from rag.answerability import learned_probe
 from rag.terms import content_words
 
 
@@ -48,10 +49,6 @@ class ScriptedChat(BaseChatModel):
     def _llm_type(self) -> str:
         return "scripted"
 
-    def text_logprobs(self, messages: list[BaseMessage], text: str, *, lead: str) -> list[float]:
-        """As if every word were as likely whatever stands before it."""
-        return [-1.0] * len(text.split())
-
     def _generate(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> ChatResult:
@@ -76,6 +73,17 @@ class ScriptedChat(BaseChatModel):
         self.prompts.append(prompt)
         for word in self.reply(prompt).split(" "):
             yield ChatGenerationChunk(message=AIMessageChunk(word + " "))
+
+
+class ShowingChat(ScriptedChat):
+    """Shows a state besides, from which the probe reads `belief`: the log-odds of an answer."""
+
+    belief: float
+
+    def hidden_state(self, messages: list[BaseMessage], *, layer: int) -> NDArray[np.float32]:
+        probe = learned_probe()
+        assert layer == probe.layer
+        return probe.weights * (self.belief - probe.bias) / (probe.weights @ probe.weights)
 
 
 def _result(message: AIMessage) -> ChatResult:

@@ -34,7 +34,7 @@ updating
 watching library
 retrieval
 evidence
-prompts model_server prefixes stopping name_faults number_faults
+prompts model_server layers prefixes stopping name_faults number_faults
 llm verification answerability conversation
 disagreement reasons
 confirmation
@@ -52,7 +52,7 @@ ROOMS = {name: depth for depth, line in enumerate(FLOW.split("\n")) for name in 
 # The one module that knows each library; LangChain is the public joint and may be anywhere.
 LIBRARIES = {
     "chromadb": {"vectors"},
-    "llama_cpp": {"llm", "engine"},
+    "llama_cpp": {"layers", "llm", "engine"},
     "sentence_transformers": {"embedding"},
     "onnx": {"embedding_graph"},
     "onnxruntime": {"embedding"},

@@ -33,7 +33,10 @@ def test_the_probe_tells_by_the_evidence_and_not_by_the_question() -> None:
     weights = probe["weights"]
     assert len(weights) == WIDTH
     assert weights[HOLDS] == max(weights)
-    assert weights[HOLDS] > 1.5 * abs(weights[STYLE])
+    one_twin = [lines[0], *(line | {"withheld": None} for line in lines[1:])]
+    alone = learn_probe(one_twin)["weights"]
+    assert alone[STYLE] > 0.9 * alone[HOLDS]  # nothing else would tell the two apart
+    assert weights[STYLE] < 0.75 * weights[HOLDS]
     assert probe["figures"]["twins_told_apart"] == probe["figures"]["withheld"] == 30
     told = [line["probe"] > 0 for line in lines]
     assert told == [line["answerable"] for line in lines]

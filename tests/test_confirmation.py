@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from langchain_core.messages import BaseMessage
-from langchain_core.outputs import ChatResult
 
+from rag.answerability import measure
+from rag.answering import judge_draft
 from rag.confirmation import (
     DraftSignals,
     cited_by,
@@ -19,35 +18,12 @@ from rag.confirmation import (
     unmet_in,
 )
 from rag.evidence import EvidenceSet, evidence_of
-from rag.pipeline import Assistant
-from rag.prompts import CONFIRM
-from rag.records import Chunk, Hit
-from rag.settings import Settings
+from rag.records import Chunk, Hit, Verdict
 from rag.verification import Finding, check
-from tests.fakes import ScriptedChat, WordEmbedder
-from tests.test_pipeline import OneArticle, assistant
+from tests.fakes import WordEmbedder
+from tests.test_pipeline import assistant
 
 CLIP = "One generated video clip costs $0.50 to $5."
-
-
-class Doubtful(ScriptedChat):
-    """Says Yes to the question, and No when it is shown its own draft."""
-
-    def _generate(
-        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
-    ) -> ChatResult:
-        self.log_odds = -9.0 if CONFIRM in str(messages[-1].text) else 9.0
-        return super()._generate(messages, stop, run_manager, **kwargs)
-
-
-def doubtful(reply: str, **settings: Any) -> Assistant:
-    return Assistant(
-        retriever=OneArticle(),
-        model=Doubtful(reply=lambda prompt: reply, prompts=[]),
-        embedder=WordEmbedder(),
-        settings=Settings(**settings),
-        model_name="doubtful",
-    )
 
 
 def hits(text: str, *, title: str = "Costs") -> list[Hit]:
@@ -55,28 +31,31 @@ def hits(text: str, *, title: str = "Costs") -> list[Hit]:
     return [Hit(chunk, 1.0, 1)]
 
 
-def test_a_draft_that_the_model_itself_disowns_is_not_said() -> None:
-    answer = doubtful(CLIP).invoke("What does a video clip cost?")
-    assert answer.abstained
-    assert answer.gate is not None
-    assert not answer.gate.kept
-    assert not any(verdict.kept for verdict in answer.trace)
+@pytest.mark.parametrize(("probe", "kept"), [(9.0, True), (-9.0, False)])
+def test_a_draft_is_said_if_the_model_found_the_answer_in_the_evidence(
+    probe: float, kept: bool
+) -> None:
+    evidence = EvidenceSet("What does a video clip cost?", hits(CLIP), embedder=WordEmbedder())
+    findings = [check(CLIP, evidence), check("It costs 90 cents.", evidence)]
+    before = Verdict("Do the passages hold the answer?", True, 0.5, "")
+    signals = replace(measure(evidence, evidence.pieces), probe=probe)
+    judged, gate = judge_draft(findings, evidence, signals=signals, gate=before)
+    assert [finding.kept for finding in judged] == [kept, False]
+    assert gate.kept is kept
+    assert gate.text != before.text
+    assert ("does not answer this question" in judged[0].why) is not kept
 
 
 def test_an_abstention_after_a_draft_says_what_the_articles_have_instead() -> None:
-    answer = doubtful(CLIP).invoke("What does a video clip of Sora cost?")
+    answer = assistant("Clips cost $7.", belief=0.0).invoke("What does a video clip of Sora cost?")
     assert answer.reason is not None
     assert CLIP in answer.reason
     assert "does not mention Sora" in answer.reason
 
 
-def test_without_the_gate_the_same_draft_is_said() -> None:
-    assert not doubtful(CLIP, gate=False).invoke("What does a video clip cost?").abstained
-
-
-def test_a_model_that_reports_no_probabilities_is_asked_nothing_more() -> None:
-    answer = assistant(CLIP, log_odds=None).invoke("What does one generated video clip cost?")
-    assert not answer.abstained
+def test_without_the_gate_a_draft_is_said_that_the_model_doubts() -> None:
+    doubtful = assistant(CLIP, belief=-9.0, gate=False)
+    assert not doubtful.invoke("What does a video clip cost?").abstained
 
 
 @pytest.mark.parametrize(
@@ -103,20 +82,19 @@ def test_what_is_named_in_the_same_passage_counts_as_mentioned() -> None:
         embedder=WordEmbedder(),
     )
     findings = [check("Heinz lowered its production costs by 70%.", evidence)]
-    signals = measure_draft(findings, question=evidence.question, surprise=None, model=None)
+    signals = measure_draft(findings, question=evidence.question, before=None)
     assert signals == DraftSignals(
-        log_odds=None, surprise=None, support=findings[0].support, mentioned=1.0, numbered=True
+        probe=None, support=findings[0].support, mentioned=1.0, numbered=True
     )
 
 
 def test_the_learned_weights_point_the_right_way() -> None:
     for weights in draft_weights():
-        likely = DraftSignals(log_odds=3.0, surprise=0.0, support=0.9, mentioned=1.0, numbered=True)
+        likely = DraftSignals(probe=3.0, support=0.9, mentioned=1.0, numbered=True)
         worse = [
             replace(likely, mentioned=0.0),
-            replace(likely, log_odds=-3.0),
+            replace(likely, probe=-3.0),
             replace(likely, support=0.5),
-            replace(likely, surprise=3.0),
             replace(likely, numbered=False),
         ]
         assert all(weights.probability(w) <= weights.probability(likely) for w in worse)
@@ -144,9 +122,7 @@ def test_an_answer_gives_a_year_that_was_asked_about_or_none(
     evidence = EvidenceSet(question, hits(text), embedder=WordEmbedder())
     findings = [check(draft, evidence)]
     assert findings[0].kept, findings[0].why
-    assert (
-        measure_draft(findings, question=question, surprise=None, model=None).numbered == numbered
-    )
+    assert measure_draft(findings, question=question, before=None).numbered == numbered
 
 
 @pytest.mark.parametrize(
@@ -169,9 +145,7 @@ def test_a_sum_or_share_that_was_asked_for_is_told(
 ) -> None:
     pieces = EvidenceSet(question, hits(draft), embedder=WordEmbedder()).pieces
     findings = [Finding(draft, tuple(pieces), 0.9, "as if nothing had been checked")]
-    assert (
-        measure_draft(findings, question=question, surprise=None, model=None).numbered == numbered
-    )
+    assert measure_draft(findings, question=question, before=None).numbered == numbered
 
 
 @pytest.mark.parametrize(

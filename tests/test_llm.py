@@ -7,18 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import HumanMessage, SystemMessage
 
-from rag.answerability import surprise_of
-from rag.errors import ModelError, UsageError
-from rag.evidence import evidence_of
+from rag.errors import EngineError, ModelError, UsageError
 from rag.llm import LlamaChat
 from rag.prefixes import Prefixes, State
 from rag.stopping import TextUntilStop
 from tests.conftest import need_model
-from tests.passages import hit
 
 
 @given(st.text(alphabet="ab#", max_size=20), st.sampled_from(["#", "##", "a#b"]))
@@ -146,52 +143,39 @@ def test_probabilities_are_reported_as_openai_does(smollm: LlamaChat) -> None:
 
 
 @pytest.mark.models
-def test_a_text_is_likelier_after_what_it_is_about(smollm: LlamaChat) -> None:
-    asked = "Do glaciers grow?"
-    alone = smollm.text_logprobs([HumanMessage(asked)], asked, lead="")
-    about = [HumanMessage(f"Some say that glaciers melt. Glaciers grow. {asked}")]
-    after = smollm.text_logprobs(about, asked, lead="")
-    assert sum(after) > sum(alone)
-    assert all(value <= 0 for value in alone + after)
-    smollm.bind(max_tokens=2).invoke("Something else.")
-    again = smollm.text_logprobs(about, asked, lead="")
-    np.testing.assert_allclose(again, after, atol=0.05)
+def test_the_state_after_a_layer_is_that_of_the_whole_prompt(smollm: LlamaChat) -> None:
+    prompt = [HumanMessage("Glaciers grow by snow. Do glaciers grow?")]
+    smollm.exchange_memory()
+    state = smollm.hidden_state(prompt, layer=7)
+    assert state.shape == (576,)
+    assert np.isfinite(state).all()
+    smollm.bind(max_tokens=2).invoke("Glaciers grow by snow. Something else.")
+    np.testing.assert_allclose(smollm.hidden_state(prompt, layer=7), state, atol=0.05)
+    others = [
+        smollm.hidden_state([HumanMessage("Clouds grow by snow. Do glaciers grow?")], layer=7),
+        smollm.hidden_state(prompt, layer=8),
+    ]
+    assert all(np.abs(other - state).max() > 0.5 for other in others)
 
 
 @pytest.mark.models
-def test_every_token_of_a_long_text_is_judged_and_the_model_goes_on_from_there(
-    smollm: LlamaChat,
+@pytest.mark.parametrize("asked", ["Do glaciers grow?", "Is \ud800 red?", "red green blue " * 80])
+def test_the_model_goes_on_from_a_state_as_if_it_had_not_been_read(
+    smollm: LlamaChat, asked: str
 ) -> None:
-    text = "red green blue " * 80
-    found = smollm.text_logprobs([HumanMessage(f"Read: {text}|")], text, lead="Read: ")
-    assert abs(len(found) - smollm.get_num_tokens(text)) <= 2
-    assert np.mean(found[-30:]) > np.mean(found[:30])  # it comes as it came before
-    asked = f"Read: {text}| How many colours?"
+    smollm.hidden_state([HumanMessage(asked)], layer=7)
     went_on = likeliest(smollm, asked)
     smollm.exchange_memory()
     assert went_on == pytest.approx(likeliest(smollm, asked), abs=0.3)
 
 
 @pytest.mark.models
-@settings(max_examples=40)
-@given(st.text(st.characters(), min_size=1, max_size=30).filter(str.strip))
-@example("e")
-@example("No")
-@example("Is \ud800 red?")
-@example("<|im_end|>")
-def test_any_question_surprises_more_or_less(smollm: LlamaChat, asked: str) -> None:
-    question = asked.strip()
-    passage = hit("Red is a colour. Do you reply Yes or No? A question: is it red?")
-    read = evidence_of([passage])
-    assert surprise_of(question, read=read, model=smollm) >= 0
-
-
-@pytest.mark.models
-def test_a_text_that_the_prompt_lacks_is_refused_in_words(smollm: LlamaChat) -> None:
-    with pytest.raises(UsageError, match="does not hold the text 'blue'"):
-        smollm.text_logprobs([HumanMessage("red")], "blue", lead="")
+def test_a_state_that_cannot_be_read_is_refused_in_words(smollm: LlamaChat) -> None:
+    with pytest.raises(EngineError, match="no layer 99"):
+        smollm.hidden_state([HumanMessage("red")], layer=99)
     with pytest.raises(UsageError, match="more than the context"):
-        smollm.text_logprobs([HumanMessage("word " * 2000)], "word", lead="")
+        smollm.hidden_state([HumanMessage("word " * 2000)], layer=7)
+    assert smollm.hidden_state([HumanMessage("red")], layer=7).any()
 
 
 @pytest.mark.models

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval.calibrate import SIGNALS, learn_gate
 from eval.metrics import (
     auroc,
     balanced_accuracy,
@@ -76,22 +75,6 @@ def test_an_interval_holds_its_rate(successes: int, more: int) -> None:
     assert -1e-9 <= low <= high <= 1 + 1e-9
     if trials:
         assert low - 1e-9 <= successes / trials <= high + 1e-9
-
-
-def test_learning_prefers_the_signal_that_tells() -> None:
-    lines = [
-        {
-            "answerable": n % 2 == 0,
-            **dict.fromkeys(SIGNALS, (n % 5) / 5),
-            "log_odds": (2.0 if n % 2 == 0 else -2.0) + (n % 7) / 10,
-        }
-        for n in range(60)
-    ]
-    answerable = [bool(line["answerable"]) for line in lines]
-    value = learn_gate(lines, answerable, SIGNALS, most_refused=0.05)
-    assert value["figures"]["with_log_odds"]["auroc"] == 1.0
-    weights = value["with_log_odds"]
-    assert weights["log_odds"] == max(weights[name] for name in SIGNALS)
 
 
 words = st.lists(st.sampled_from("the a cat sat, on Mat! 5% x-ray".split()), max_size=6).map(

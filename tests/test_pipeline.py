@@ -18,7 +18,7 @@ from rag.prompts import ABSTENTION
 from rag.records import Answer
 from rag.retrieval import HybridRetriever
 from rag.settings import Settings
-from tests.fakes import ScriptedChat, WordEmbedder
+from tests.fakes import ScriptedChat, ShowingChat, WordEmbedder
 from tests.library import Library, prose
 
 ARTICLE = (
@@ -41,14 +41,17 @@ class OneArticle(BaseRetriever):
 def assistant(
     reply: str | Callable[[str], str],
     *,
-    log_odds: float | None = 9.0,
+    belief: float | None = 9.0,
     text: str = ARTICLE,
     **settings: Any,
 ) -> Assistant:
+    """Its model says this and believes that the passages hold it; without belief it shows none."""
     speak = reply if callable(reply) else lambda prompt: reply
     return Assistant(
         retriever=OneArticle(text=text),
-        model=ScriptedChat(reply=speak, log_odds=log_odds, prompts=[]),
+        model=ScriptedChat(reply=speak)
+        if belief is None
+        else ShowingChat(reply=speak, belief=belief),
         embedder=WordEmbedder(),
         settings=Settings(**settings),
         model_name="scripted",
@@ -91,7 +94,7 @@ def test_what_the_model_makes_up_is_withdrawn_and_the_rest_stays() -> None:
 
 
 def test_with_nothing_left_it_abstains() -> None:
-    made = assistant("The capital of France is Paris.", log_odds=0.0)
+    made = assistant("The capital of France is Paris.", belief=0.0)
     answer = made.invoke("What does a video clip cost?")
     check_laws(answer)
     assert answer.abstained
@@ -117,30 +120,29 @@ def test_what_is_only_near_the_question_is_no_answer() -> None:
 
 
 def test_it_does_not_even_write_where_the_passages_hold_no_answer() -> None:
-    made = assistant(lambda prompt: pytest.fail("wrote"), log_odds=-9.0)
+    made = assistant(lambda prompt: pytest.fail("wrote"), belief=-9.0)
     answer = made.invoke("What does a generated video clip cost?")
     check_laws(answer)
     assert answer.abstained
     assert answer.timings.answer_tokens == 0
 
 
-def test_a_model_without_probabilities_still_answers() -> None:
-    answer = assistant("A generated video clip costs $0.50 to $5.", log_odds=None).invoke(
+def test_a_model_that_shows_no_state_still_answers() -> None:
+    answer = assistant("A generated video clip costs $0.50 to $5.", belief=None).invoke(
         "What does one generated video clip cost?"
     )
     assert not answer.abstained
 
 
-def test_a_model_whose_word_was_never_weighed_is_not_asked_for_it() -> None:
+def test_the_state_of_another_model_than_the_probe_knows_counts_for_nothing() -> None:
     one = assistant(
-        "One generated video clip costs $0.50 to $5.", log_odds=-9.0, model="another-model"
+        "One generated video clip costs $0.50 to $5.", belief=-9.0, model="another-model"
     )
     assert not one.invoke("What does one generated video clip cost?").abstained
-    assert len(one.model.prompts) == 1  # type: ignore[attr-defined]
 
 
 def test_an_abstention_names_what_the_articles_lack() -> None:
-    answer = assistant("", log_odds=-9.0).invoke("How many employees does Goldman Sachs have?")
+    answer = assistant("", belief=-9.0).invoke("How many employees does Goldman Sachs have?")
     assert "goldman" in (answer.reason or "").lower()
 
 
@@ -156,8 +158,8 @@ def test_marks_that_the_model_invents_are_dropped() -> None:
 
 
 @given(st.text(max_size=300), st.sampled_from([None, -9.0, 0.0, 9.0]))
-def test_the_laws_hold_whatever_the_model_says(reply: str, log_odds: float | None) -> None:
-    check_laws(assistant(reply or " ", log_odds=log_odds).invoke("What does a video clip cost?"))
+def test_the_laws_hold_whatever_the_model_says(reply: str, belief: float | None) -> None:
+    check_laws(assistant(reply or " ", belief=belief).invoke("What does a video clip cost?"))
 
 
 def test_the_same_question_has_the_same_answer() -> None:
