@@ -4,11 +4,12 @@
     python -m eval.calibrate fit SIGNALS.jsonl ...
 
 `measure` records what the language model makes of the evidence of each question and what it
-drafts, some ten seconds each, and goes on where it was cut. `fit` learns the probe, weighs the
-signals of both gates by logistic regression, and writes `probe.json`, `answerability.json` and
-`confirmation.json` in `rag/`. Each question is judged by weights learned from the others (ten
-folds), by the probe as by the gates, and a gate's threshold is the lowest that lets at most a given
-share of what should pass be refused. The figures are written beside the weights.
+drafts, some ten seconds each, and goes on where it was cut. `fit` learns the probe and the pointer,
+weighs the signals of both gates by logistic regression, and writes `probe.json`, `pointer.json`,
+`answerability.json` and `confirmation.json` in `rag/`. Each question is judged by weights learned
+from the others (ten folds), by the probe as by the gates, and a gate's threshold is the lowest that
+lets at most a given share of what should pass be refused. The figures are written beside the
+weights.
 """
 
 from __future__ import annotations
@@ -24,31 +25,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eval.agreement import AgreementJudge
 from eval.cases import dataset_cases, read_lines, spread
 from eval.metrics import wilson
 from eval.records import Case
 from eval.scoring import states_answer
-from eval.withheld import read_without_answer
+from eval.withheld import read_without_answer, tells
 from rag import (
     Assistant,
     DraftSignals,
-    Evidence,
     EvidenceSet,
-    ShowsState,
+    ShowsLayers,
     Signals,
     answer_messages,
     check,
     draft_sentences,
+    glance_at,
     load_settings,
+    looks,
     measure,
     measure_draft,
     open_assistant,
 )
 
 if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
+    pass
 
 # Of what should pass, how much each gate may refuse; together at most 10%.
 MOST_REFUSED_BEFORE = 0.05
@@ -59,7 +62,7 @@ SIGNALS = [field.name for field in fields(Signals)]
 # busy with the next word.
 PROBED_LAYER = 18
 TWIN_WEIGHT = 0.5  # of a question with its answer withheld: nobody asks it that way
-SHRINKAGE = 0.003  # how little the probe's weights are let grow: there are far more than questions
+SHRINKAGE = 0.003  # how little weights are let grow where there are more than questions
 DRAFT_SIGNALS = [field.name for field in fields(DraftSignals) if field.name != "numbered"]
 
 
@@ -85,18 +88,24 @@ def signals_of(case: Case, *, assistant: Assistant) -> dict[str, Any]:
     evidence = EvidenceSet(question, hits, embedder=embedder)
     read = evidence.select(settings.reading_tokens, count_tokens=embedder.count_tokens)
     before = measure(evidence, read)
-    state = state_of(question, read, model=model)
+    assert isinstance(model, ShowsLayers)
+    seen = glance_at(read, question=question, model=model, layer=PROBED_LAYER)
     writing = model.bind(max_tokens=settings.answer_tokens)
     draft = "".join(chunk.text for chunk in writing.stream(answer_messages(question, read)))
     findings = [check(sentence, evidence) for sentence in draft_sentences(draft)]
     kept = " ".join(finding.text for finding in findings if finding.kept)
     line = {"id": case.id, "answerable": case.answerable, **asdict(before), "draft": None}
-    line |= {"state": state, "withheld": None}
+    line |= {"state": rounded(seen.state), "withheld": None}
+    line |= {
+        "looks": rounded(looks(seen.attention)),
+        "tells": [tells(case, p.reading) for p in read],
+    }
     rest = read_without_answer(
         case, evidence, budget=settings.reading_tokens, count_tokens=embedder.count_tokens
     )
     if rest:
-        line["withheld"] = state_of(question, rest, model=model)
+        seen = glance_at(rest, question=question, model=model, layer=PROBED_LAYER)
+        line["withheld"] = rounded(seen.state)
     if kept:
         after = measure_draft(findings, question=question, before=before)
         agrees = None
@@ -107,11 +116,9 @@ def signals_of(case: Case, *, assistant: Assistant) -> dict[str, Any]:
     return line
 
 
-def state_of(question: str, read: Sequence[Evidence], *, model: BaseChatModel) -> list[float]:
-    """The language model's state that the probe learns from."""
-    assert isinstance(model, ShowsState)
-    state = model.hidden_state(answer_messages(question, read), layer=PROBED_LAYER)
-    return [round(float(value), 4) for value in state]
+def rounded(values: NDArray[np.float32]) -> Any:
+    """The values as lists, to four digits behind the point."""
+    return np.round(values.astype(np.float64), 4).tolist()
 
 
 def fit(
@@ -215,6 +222,51 @@ def learn_probe(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def learn_pointer(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The content of `pointer.json`, from the questions of which some that is read tells.
+
+    "found" counts the questions for which what is looked at most tells of the answer.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GroupKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    asked = [line for line in lines if line["answerable"] and any(line["tells"])]
+    counts = [len(line["tells"]) for line in asked]
+    groups = np.repeat(np.arange(len(asked)), counts)
+    table = np.concatenate([line["looks"] for line in asked])
+    labels = np.concatenate([line["tells"] for line in asked])
+    shares = 1.0 / np.repeat(counts, counts)  # a question counts once, however much is read for it
+    scaler = StandardScaler(with_mean=False)  # the mean of a question's facts is 0 as it is
+    linear = LogisticRegression(class_weight="balanced", C=SHRINKAGE, max_iter=1000)
+    model = make_pipeline(scaler, linear)
+    counted = {"logisticregression__sample_weight": shares / shares.mean()}
+    judged = cross_val_predict(
+        model,
+        table,
+        labels,
+        groups=groups,
+        cv=GroupKFold(FOLDS, shuffle=True, random_state=0),
+        method="decision_function",
+        params=counted,
+    )
+    most = [
+        int(np.flatnonzero(groups == n)[judged[groups == n].argmax()]) for n in range(len(asked))
+    ]
+    found = int(labels[most].sum())
+    model.fit(table, labels, **counted)
+    return {
+        "figures": {
+            "date": date.today().isoformat(),
+            "questions": len(asked),
+            "found": found,
+            "found_95": [round(end, 3) for end in wilson(found, len(asked))],
+        },
+        "weights": [float(f"{weight:.5g}") for weight in linear.coef_[0] / scaler.scale_],
+    }
+
+
 def learn_both(lines: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The contents of `answerability.json` and `confirmation.json`.
 
@@ -260,10 +312,16 @@ def main() -> None:
     lines = [line for path in arguments.signals for line in read_lines(path)]
     probe = learn_probe(lines)
     first, second = learn_both(lines)
-    learned = {"probe": probe, "answerability": first, "confirmation": second}
+    pointer = learn_pointer(lines)
+    learned = {
+        "probe": probe,
+        "pointer": pointer,
+        "answerability": first,
+        "confirmation": second,
+    }
     for name, content in learned.items():
         path = Path(str(resources.files("rag") / f"{name}.json"))
-        written = json.dumps(content, indent=None if name == "probe" else 1)
+        written = json.dumps(content, indent=None if "weights" in content else 1)
         path.write_text(written + "\n", "utf-8")
         print(f"{path.name}: {json.dumps(content['figures'], indent=1)}")
 

@@ -38,7 +38,7 @@ from rag.records import (  # noqa: E402
 )
 
 if TYPE_CHECKING:
-    from rag.answerability import ShowsState, Signals, measure
+    from rag.answerability import ShowsLayers, Signals, glance_at, measure
     from rag.answering import draft_sentences
     from rag.articles import MOST_BYTES, SUFFIXES
     from rag.batch import json_lines
@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         open_retriever,
         sha256_of_model,
     )
+    from rag.pointing import looks
     from rag.prompts import answer_messages
     from rag.reports import IndexProgress, IndexReport
     from rag.roots import FailedFile, read_articles, shipped_corpus
@@ -87,16 +88,18 @@ _LATER = {
     "MOST_BYTES": "rag.articles",
     "SUFFIXES": "rag.articles",
     "Settings": "rag.settings",
-    "ShowsState": "rag.answerability",
+    "ShowsLayers": "rag.answerability",
     "Signals": "rag.answerability",
     "UploadReport": "rag.library",
     "add_articles": "rag.library",
     "answer_messages": "rag.prompts",
     "check": "rag.verification",
     "draft_sentences": "rag.answering",
+    "glance_at": "rag.answerability",
     "json_lines": "rag.batch",
     "list_articles": "rag.library",
     "load_settings": "rag.settings",
+    "looks": "rag.pointing",
     "measure": "rag.answerability",
     "measure_draft": "rag.confirmation",
     "open_assistant": "rag.pipeline",
@@ -154,7 +157,7 @@ __all__ = [
     "Section",
     "Sentence",
     "Settings",
-    "ShowsState",
+    "ShowsLayers",
     "Signals",
     "Timings",
     "UploadReport",
@@ -164,9 +167,11 @@ __all__ = [
     "answer_messages",
     "check",
     "draft_sentences",
+    "glance_at",
     "json_lines",
     "list_articles",
     "load_settings",
+    "looks",
     "measure",
     "measure_draft",
     "open_assistant",

@@ -26,6 +26,8 @@ from langchain_core.messages import BaseMessage
 from numpy.typing import NDArray
 
 from rag.evidence import Evidence, EvidenceSet
+from rag.layers import Glance
+from rag.pointing import learned_pointer
 from rag.prompts import answer_messages
 from rag.terms import name_is_in, names, numbers, numbers_asked_about
 
@@ -106,23 +108,33 @@ def measure(evidence: EvidenceSet, read: Sequence[Evidence]) -> Signals:
     )
 
 
-def probe_model(
+def look(
     signals: Signals, *, read: Sequence[Evidence], question: str, model: BaseChatModel
-) -> Signals:
-    """The signals with what the model makes of the evidence, if it shows that."""
-    if not isinstance(model, ShowsState):
-        return signals
+) -> tuple[Signals, list[float]]:
+    """The signals with what the model makes of the evidence, and where in it it looks.
+
+    That is the log-odds of each piece; empty, and the signals as they are, if it shows nothing.
+    """
+    if not isinstance(model, ShowsLayers):
+        return signals, []
     probe = learned_probe()
-    state = model.hidden_state(answer_messages(question, read), layer=probe.layer)
-    return replace(signals, probe=probe.log_odds(state))
+    seen = glance_at(read, question=question, model=model, layer=probe.layer)
+    pointed = learned_pointer().log_odds(seen.attention)
+    return replace(signals, probe=probe.log_odds(seen.state)), pointed
+
+
+def glance_at(read: Sequence[Evidence], *, question: str, model: ShowsLayers, layer: int) -> Glance:
+    """What a model makes of evidence when it is about to answer, its attention to each piece."""
+    texts = [" ".join(piece.text.split()) for piece in read]
+    return model.glance(answer_messages(question, read), layer=layer, texts=texts)
 
 
 @runtime_checkable
-class ShowsState(Protocol):
+class ShowsLayers(Protocol):
     """A model that shows what it makes of a prompt, as `rag.llm.LlamaChat` does."""
 
-    def hidden_state(self, messages: list[BaseMessage], *, layer: int) -> NDArray[np.float32]:
-        """Its state after a layer (from 0) at the end of the prompt, as wide as the model."""
+    def glance(self, messages: list[BaseMessage], *, layer: int, texts: Sequence[str]) -> Glance:
+        """Its state after a layer (from 0), and its attention to texts of the last message."""
         ...
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rag.answerability import (
@@ -22,8 +22,8 @@ from rag.answerability import (
     Signals,
     Weights,
     learned_weights,
+    look,
     measure,
-    probe_model,
     unmet_anchors,
 )
 from rag.confirmation import (
@@ -60,7 +60,9 @@ if TYPE_CHECKING:
 HOPELESS = 0.05
 # In place of a draft that did not hold, the nearest words are said from this probability. It is
 # higher than a draft's, since what is near a question is often about its subject and no answer.
-QUOTED_FROM = 0.8
+QUOTED_FROM = 0.7
+# By their log-odds: a draft from words that the model looked at less than this is not its answer.
+ASIDE = 1.0
 MARKS = re.compile(r"\s*\[\d+(?:\s*,\s*\d+)*\]")
 
 
@@ -127,7 +129,7 @@ def stream_answer(
     gate = signals = None
     weighed = settings.model == WEIGHED_MODEL and not settings.llm_url
     if settings.gate:
-        signals, weights = weigh(evidence, read, model=model if weighed else None)
+        signals, weights, pointed = weigh(evidence, read, model=model if weighed else None)
         probability, threshold = weights.probability(signals), weights.threshold
         answerable = probability >= threshold
         why = f"{probability:.0%} likely; answered from {threshold:.0%}"
@@ -137,6 +139,8 @@ def stream_answer(
             instead = instead or not_mentioned(query, hits)
             yield finish((), f"{looked_at(hits)}{instead}", gate)
             return
+        if pointed:
+            evidence = evidence.pointed_at(read, pointed)
     draft = ""
     for chunk in model.bind(max_tokens=settings.answer_tokens).stream(
         answer_messages(query.standalone, read)
@@ -165,16 +169,18 @@ def stream_answer(
 
 def weigh(
     evidence: EvidenceSet, read: Sequence[Evidence], *, model: BaseChatModel | None
-) -> tuple[Signals, Weights]:
-    """What speaks for the evidence holding the answer, and the weights to judge it by.
+) -> tuple[Signals, Weights, list[float]]:
+    """What speaks for the evidence holding the answer, the weights to judge it by, and where.
 
-    The language model reads it if it is given, unless the other signals already make it hopeless.
+    The last are the log-odds of each piece that is read, if the language model shows them. It
+    reads them if it is given, unless the other signals already make it hopeless.
     """
     with_model, without = learned_weights()
     signals = measure(evidence, read)
+    pointed: list[float] = []
     if model is not None and without.probability(signals) >= HOPELESS:
-        signals = probe_model(signals, read=read, question=evidence.question, model=model)
-    return signals, without if signals.probe is None else with_model
+        signals, pointed = look(signals, read=read, question=evidence.question, model=model)
+    return signals, without if signals.probe is None else with_model, pointed
 
 
 def judge_draft(
@@ -189,8 +195,11 @@ def judge_draft(
     """
     if any(finding.kept for finding in findings):
         gate = draft_verdict(findings, evidence, before=signals)
-        if gate.kept:
+        aside = signals.probe is not None and evidence.behind(cited_by(findings)) > ASIDE
+        if gate.kept and not aside:
             return findings, gate
+        if aside:
+            gate = replace(gate, kept=False, why=f"{gate.why}; the model looked at other words")
         findings = [withdraw(finding) for finding in findings]
     near = evidence.nearest() if signals.probe is not None else []
     if may_answer(evidence.question, near):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ RANK_WEIGHT = 0.1  # standing in the passage that retrieval liked best
 
 # From this cosine with a question on, a piece is worth showing to who asked it.
 NEAR = 0.5
+NEAR_IF_LOOKED_AT = 0.3
 LEAST_TOLD = 2  # content words without which a piece tells nothing: a date in a cell
 MARKED_HEADING = re.compile(r"#{1,6} ")
 # "Here's a closer look at the two;" tells of the text that follows it, and of nothing else.
@@ -215,6 +217,7 @@ class EvidenceSet:
         self.question = question
         self.pieces = evidence_of(hits)
         self._embedder = embedder
+        self._least_cosine = NEAR
         self._similarities: dict[str, list[float]] = {}  # asked for by check and comparison
         self.words = [content_words(piece.reading) for piece in self.pieces]
         self.numbers = [numbers(piece.reading) for piece in self.pieces]
@@ -230,7 +233,7 @@ class EvidenceSet:
         """
         telling = [i for i, words in enumerate(self.words) if len(words) >= LEAST_TOLD]
         number = max(telling, key=self.scores.__getitem__, default=None)
-        if number is None or self.cosines[number] < NEAR:
+        if number is None or self.cosines[number] < self._least_cosine:
             return []
         piece = self.pieces[number]
         whole = [other for other in self.pieces if other.group == piece.group]
@@ -252,7 +255,10 @@ class EvidenceSet:
 
     @cached_property
     def scores(self) -> list[float]:
-        """How likely each piece answers the question: by meaning, words and rank."""
+        """How likely each piece answers the question: by meaning, words and rank.
+
+        Once the language model has read it, by where that looked: see `pointed_at`.
+        """
         rarity = self._rarity()
         total = sum(rarity.values()) or 1.0
         return [
@@ -261,6 +267,22 @@ class EvidenceSet:
             + RANK_WEIGHT / piece.rank
             for i, piece in enumerate(self.pieces)
         ]
+
+    def pointed_at(self, read: Sequence[Evidence], log_odds: Sequence[float]) -> EvidenceSet:
+        """The same evidence, scored by where the language model looked in what it has `read`.
+
+        What it looked at most is then the nearest, even if it is rather far in meaning.
+        """
+        pointed = copy(self)
+        worth = dict(zip(read, log_odds, strict=True))
+        pointed.scores = [worth.get(piece, -math.inf) for piece in self.pieces]
+        pointed._least_cosine = NEAR_IF_LOOKED_AT
+        return pointed
+
+    def behind(self, cited: Sequence[Evidence]) -> float:
+        """By how much the best of these pieces scores less than the best of all."""
+        scores = dict(zip(self.pieces, self.scores, strict=True))
+        return max(scores.values()) - max(scores[piece] for piece in cited)
 
     def _rarity(self) -> dict[str, float]:
         """For each content word of the question, how few of the passages have it."""

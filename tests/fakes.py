@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from rag.answerability import learned_probe
+from rag.layers import Glance
+from rag.pointing import learned_pointer
 from rag.terms import content_words
 
 
@@ -76,14 +78,23 @@ class ScriptedChat(BaseChatModel):
 
 
 class ShowingChat(ScriptedChat):
-    """Shows a state besides, from which the probe reads `belief`: the log-odds of an answer."""
+    """Shows its layers besides.
+
+    The probe reads `belief` from its state: the log-odds of an answer. It looks at each fact as
+    much as at the others, but at one with `looked_at` in it.
+    """
 
     belief: float
+    looked_at: str = ""
 
-    def hidden_state(self, messages: list[BaseMessage], *, layer: int) -> NDArray[np.float32]:
-        probe = learned_probe()
+    def glance(self, messages: list[BaseMessage], *, layer: int, texts: Sequence[str]) -> Glance:
+        probe, pointer = learned_probe(), learned_pointer()
         assert layer == probe.layer
-        return probe.weights * (self.belief - probe.bias) / (probe.weights @ probe.weights)
+        assert all(text in str(messages[-1].text) for text in texts)
+        state = probe.weights * (self.belief - probe.bias) / (probe.weights @ probe.weights)
+        seen = [bool(self.looked_at) and self.looked_at in text for text in texts]
+        attention = 0.01 * np.exp(np.outer(np.sign(pointer.weights), seen))
+        return Glance(state, attention[None].astype(np.float32))
 
 
 def _result(message: AIMessage) -> ChatResult:

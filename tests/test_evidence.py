@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.evidence import Evidence, EvidenceSet, evidence_of, own_words
+from rag.evidence import NEAR, NEAR_IF_LOOKED_AT, Evidence, EvidenceSet, evidence_of, own_words
 from rag.records import Chunk, Hit
 from tests.fakes import WordEmbedder
 
@@ -147,6 +149,28 @@ def test_nearest_is_what_the_question_means_or_nothing() -> None:
     assert [piece.text for piece in near] == ["A clip costs $5."]
     assert not EvidenceSet("Who sings?", [hit(text)], embedder=WordEmbedder()).nearest()
     assert not EvidenceSet("Who sings?", [hit("## Rain")], embedder=WordEmbedder()).nearest()
+
+
+def test_nearest_is_what_the_model_looked_at_once_it_has_read() -> None:
+    text = "A clip costs $5. What a clip does cost is told. Rain fell all night."
+    before = EvidenceSet("What does a clip cost?", [hit(text)], embedder=WordEmbedder())
+    clip, told, _ = before.pieces
+    after = before.pointed_at([clip, told], [1.0, 3.0])
+    assert after.nearest() == [told]
+    assert before.pointed_at([clip, told], [3.0, 1.0]).nearest() == [clip]
+
+
+def test_what_the_model_looked_at_need_not_be_very_near_in_meaning() -> None:
+    text = "A clip costs $5. The cost of reels and posters is told below. Rain fell."
+    before = EvidenceSet("What does a clip cost?", [hit(text)], embedder=WordEmbedder())
+    clip, reels, rain = before.pieces
+    assert NEAR_IF_LOOKED_AT < before.cosines[1] < NEAR
+    after = before.pointed_at([clip, reels], [1.0, 3.5])
+    assert after.nearest() == [reels]
+    assert after.behind([clip]) == 2.5
+    assert after.behind([clip, reels]) == 0.0
+    assert after.behind([rain]) == math.inf  # which it has not read
+    assert before.pointed_at([clip, rain], [1.0, 3.5]).nearest() == []
 
 
 def test_a_chapter_under_a_question_is_not_one_answer() -> None:

@@ -42,6 +42,7 @@ def assistant(
     reply: str | Callable[[str], str],
     *,
     belief: float | None = 9.0,
+    looked_at: str = "",
     text: str = ARTICLE,
     **settings: Any,
 ) -> Assistant:
@@ -51,7 +52,7 @@ def assistant(
         retriever=OneArticle(text=text),
         model=ScriptedChat(reply=speak)
         if belief is None
-        else ShowingChat(reply=speak, belief=belief),
+        else ShowingChat(reply=speak, belief=belief, looked_at=looked_at),
         embedder=WordEmbedder(),
         settings=Settings(**settings),
         model_name="scripted",
@@ -101,7 +102,8 @@ def test_with_nothing_left_it_abstains() -> None:
 
 
 def test_where_the_draft_does_not_hold_the_article_answers_in_its_own_words() -> None:
-    answer = assistant("A video clip costs $7.").invoke("What does a generated video clip cost?")
+    made = assistant("A video clip costs $7.", looked_at="video clip")
+    answer = made.invoke("What does a generated video clip cost?")
     check_laws(answer)
     assert [sentence.text for sentence in answer.sentences] == [
         "One generated video clip costs $0.50 to $5."
@@ -110,6 +112,22 @@ def test_where_the_draft_does_not_hold_the_article_answers_in_its_own_words() ->
         ("A video clip costs $7.", False),
         ("One generated video clip costs $0.50 to $5.", True),
     ]
+
+
+@pytest.mark.parametrize(
+    ("looked_at", "said"),
+    [
+        ("generated image", "A generated image costs $0.01 to $0.50."),
+        ("video clip", "One generated video clip costs $0.50 to $5."),
+    ],
+)
+def test_a_draft_from_other_words_than_the_model_looked_at_gives_way_to_those(
+    looked_at: str, said: str
+) -> None:
+    made = assistant("A generated image costs $0.01 to $0.50.", looked_at=looked_at)
+    answer = made.invoke("What does a generated one cost?")
+    check_laws(answer)
+    assert [sentence.text for sentence in answer.sentences] == [said]
 
 
 def test_what_is_only_near_the_question_is_no_answer() -> None:
