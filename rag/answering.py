@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 HOPELESS = 0.05
 # In place of a draft that did not hold, the nearest words are said from this probability. It is
 # higher than a draft's, since what is near a question is often about its subject and no answer.
-QUOTED_FROM = 0.7
+QUOTED_FROM = 0.6
 # By their log-odds: a draft from words that the model looked at less than this is not its answer.
 ASIDE = 1.0
 MARKS = re.compile(r"\s*\[\d+(?:\s*,\s*\d+)*\]")
