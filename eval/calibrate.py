@@ -4,12 +4,12 @@
     python -m eval.calibrate fit SIGNALS.jsonl ...
 
 `measure` records what the language model makes of the evidence of each question and what it
-drafts, some ten seconds each, and goes on where it was cut. `fit` learns the probe and the pointer,
-weighs the signals of both gates by logistic regression, and writes `probe.json`, `pointer.json`,
-`answerability.json` and `confirmation.json` in `rag/`. Each question is judged by weights learned
-from the others (ten folds), by the probe as by the gates, and a gate's threshold is the lowest that
-lets at most a given share of what should pass be refused. The figures are written beside the
-weights.
+drafts, some fifteen seconds each, and goes on where it was cut. `fit` learns the probes and the
+pointer, weighs the signals of both gates by logistic regression, and writes `probe.json`,
+`alone.json`, `pointer.json`, `answerability.json` and `confirmation.json` in `rag/`. Each question
+is judged by weights learned from the others (ten folds), by the probes as by the gates, and a
+gate's threshold is the lowest that lets at most a given share of what should pass be refused. The
+figures are written beside the weights.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import date
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,14 +35,15 @@ from eval.scoring import states_answer
 from eval.withheld import read_without_answer, tells
 from rag import (
     Assistant,
-    DraftSignals,
+    Evidence,
     EvidenceSet,
     ShowsLayers,
-    Signals,
     answer_messages,
     check,
+    cited_by,
     draft_sentences,
     glance_at,
+    learned_pointer,
     load_settings,
     looks,
     measure,
@@ -50,20 +51,24 @@ from rag import (
     open_assistant,
 )
 
-if TYPE_CHECKING:
-    pass
-
-# Of what should pass, how much each gate may refuse; together at most 10%.
+# Of what should pass, how much each gate may refuse. In place of what the second refuses an
+# article's own words may be said.
 MOST_REFUSED_BEFORE = 0.05
-MOST_REFUSED_AFTER = 0.05
+MOST_REFUSED_AFTER = 0.075
 FOLDS = 10
-SIGNALS = [field.name for field in fields(Signals)]
 # Further down the model has not met the question's end with the facts yet, further up it is
 # busy with the next word.
 PROBED_LAYER = 18
 TWIN_WEIGHT = 0.5  # of a question with its answer withheld: nobody asks it that way
+MOST_ALONE = 4  # pieces of a question's evidence that the model looks at alone
 SHRINKAGE = 0.003  # how little weights are let grow where there are more than questions
-DRAFT_SIGNALS = [field.name for field in fields(DraftSignals) if field.name != "numbered"]
+# What each gate weighs, with the model's word and without.
+SIGNALS = {
+    "with_model": ["probe", "cosine", "anchors"],
+    "without_model": ["cosine", "anchors"],
+}
+# Where the model finds an answer in the cited words alone, they mention what was asked about.
+DRAFT_SIGNALS = {"with_model": ["alone", "support"], "without_model": ["support", "mentioned"]}
 
 
 def measure_questions(index: Path, cases: Sequence[Case], out: Path) -> None:
@@ -92,7 +97,8 @@ def signals_of(case: Case, *, assistant: Assistant) -> dict[str, Any]:
     seen = glance_at(read, question=question, model=model, layer=PROBED_LAYER)
     writing = model.bind(max_tokens=settings.answer_tokens)
     draft = "".join(chunk.text for chunk in writing.stream(answer_messages(question, read)))
-    findings = [check(sentence, evidence) for sentence in draft_sentences(draft)]
+    pointed = evidence.pointed_at(read, learned_pointer().log_odds(seen.attention))
+    findings = [check(sentence, pointed) for sentence in draft_sentences(draft)]
     kept = " ".join(finding.text for finding in findings if finding.kept)
     line = {"id": case.id, "answerable": case.answerable, **asdict(before), "draft": None}
     line |= {"state": rounded(seen.state), "withheld": None}
@@ -100,6 +106,14 @@ def signals_of(case: Case, *, assistant: Assistant) -> dict[str, Any]:
         "looks": rounded(looks(seen.attention)),
         "tells": [tells(case, p.reading) for p in read],
     }
+
+    def alone(pieces: Sequence[Evidence]) -> dict[str, Any]:
+        """What the model makes of these alone, and whether they tell of the answer."""
+        glance = glance_at(pieces, question=question, model=model, layer=PROBED_LAYER)
+        told = case.answerable and tells(case, " ".join(piece.reading for piece in pieces))
+        return {"state": rounded(glance.state), "tells": told}
+
+    line["alone"] = [alone(pieces) for pieces in pointed.likeliest(MOST_ALONE)]
     rest = read_without_answer(
         case, evidence, budget=settings.reading_tokens, count_tokens=embedder.count_tokens
     )
@@ -107,12 +121,13 @@ def signals_of(case: Case, *, assistant: Assistant) -> dict[str, Any]:
         seen = glance_at(rest, question=question, model=model, layer=PROBED_LAYER)
         line["withheld"] = rounded(seen.state)
     if kept:
-        after = measure_draft(findings, question=question, before=before)
+        after = measure_draft(findings, question=question, alone=None)
         agrees = None
         if case.references:
             agrees = AgreementJudge(embedder.embed).judge(kept, case.references)[1]
         right = case.answerable and states_answer(case, kept, agrees=agrees)[0]
-        line["draft"] = {**asdict(after), "right": right}
+        cited = alone(evidence.with_antecedents(cited_by(findings)))
+        line["draft"] = {**asdict(after), **cited, "right": right}
     return line
 
 
@@ -152,15 +167,16 @@ def fit(
 def learn_gate(
     lines: Sequence[Mapping[str, Any]],
     labels: Sequence[bool],
-    names: Sequence[str],
     *,
+    with_model: Sequence[str],
+    without_model: Sequence[str],
     most_refused: float,
 ) -> dict[str, Any]:
     """The content of a gate's file: weights with and without the model's word, and figures."""
     content: dict[str, Any] = {}
     figures: dict[str, Any] = {"date": date.today().isoformat()}
-    cheap = [name for name in names if name != "probe"]
-    for title, used in (("with_model", names), ("without_model", cheap)):
+    names = list(dict.fromkeys([*with_model, *without_model]))
+    for title, used in (("with_model", with_model), ("without_model", without_model)):
         table = [[line[name] for name in used] for line in lines]
         bias, weights, threshold, found = fit(table, labels, most_refused=most_refused)
         learned = dict.fromkeys(names, 0.0) | dict(zip(used, weights, strict=True))
@@ -172,38 +188,61 @@ def learn_gate(
     return {**content, "figures": figures}
 
 
+def learn_states(
+    states: Sequence[Sequence[float]],
+    labels: NDArray[np.bool_],
+    *,
+    groups: Sequence[int],
+    shares: Sequence[float],
+) -> tuple[dict[str, Any], NDArray[np.float64]]:
+    """(the layer, bias and weights of a probe, the log-odds of each state by the other folds).
+
+    `groups` tells which states are of one question, and so in one fold; `shares` how much each
+    counts.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    table = np.array(states)
+    scaler = StandardScaler()
+    linear = LogisticRegression(class_weight="balanced", C=SHRINKAGE, max_iter=1000)
+    model = make_pipeline(scaler, linear)
+    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
+    counted = {"logisticregression__sample_weight": np.array(shares)}
+    judged = cross_val_predict(
+        model, table, labels, groups=groups, cv=folds, method="decision_function", params=counted
+    )
+    model.fit(table, labels, **counted)
+    weights = linear.coef_[0] / scaler.scale_
+    probe = {
+        "layer": PROBED_LAYER,
+        "bias": float(linear.intercept_[0] - weights @ scaler.mean_),
+        "weights": [float(f"{weight:.5g}") for weight in weights],
+    }
+    return probe, judged
+
+
 def learn_probe(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The content of `probe.json`; each line's "probe" becomes what the other folds make of it.
 
     It learns from the questions as they are and from those whose answer was withheld, and a
     question is in one fold with its twin.
     """
-    from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score
-    from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
+    asked = len(lines)
     twins = [number for number, line in enumerate(lines) if line["withheld"]]
-    groups = [*range(len(lines)), *twins]
-    table = np.array([line["state"] for line in lines] + [lines[n]["withheld"] for n in twins])
     labels = np.array([line["answerable"] for line in lines] + [False] * len(twins))
-    scaler = StandardScaler()
-    linear = LogisticRegression(class_weight="balanced", C=SHRINKAGE, max_iter=1000)
-    model = make_pipeline(scaler, linear)
-    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
-    shares = [1.0] * len(lines) + [TWIN_WEIGHT] * len(twins)
-    counted = {"logisticregression__sample_weight": np.array(shares)}
-    judged = cross_val_predict(
-        model, table, labels, groups=groups, cv=folds, method="decision_function", params=counted
+    probe, judged = learn_states(
+        [line["state"] for line in lines] + [lines[n]["withheld"] for n in twins],
+        labels,
+        groups=[*range(asked), *twins],
+        shares=[1.0] * asked + [TWIN_WEIGHT] * len(twins),
     )
     for line, log_odds in zip(lines, judged, strict=False):
         line["probe"] = float(log_odds)
-        if line["draft"]:
-            line["draft"]["probe"] = float(log_odds)
-    model.fit(table, labels, **counted)
-    weights = linear.coef_[0] / scaler.scale_
-    asked = len(lines)
     both = np.concatenate([judged[twins], judged[asked:]])
     return {
         "figures": {
@@ -216,9 +255,39 @@ def learn_probe(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
             ),
             "twins_told_apart": int((judged[twins] > judged[asked:]).sum()),
         },
-        "layer": PROBED_LAYER,
-        "bias": float(linear.intercept_[0] - weights @ scaler.mean_),
-        "weights": [float(f"{weight:.5g}") for weight in weights],
+        **probe,
+    }
+
+
+def learn_alone(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The content of `alone.json`; each draft's "alone" becomes what the other folds make of it.
+
+    It learns from the likeliest pieces of every question, and from what the drafts cite, which of
+    them tell of the answer.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    drafts = [(number, line["draft"]) for number, line in enumerate(lines) if line["draft"]]
+    pieces = [(number, piece) for number, line in enumerate(lines) for piece in line["alone"]]
+    labels = np.array([piece["tells"] for _, piece in [*drafts, *pieces]])
+    probe, judged = learn_states(
+        [piece["state"] for _, piece in [*drafts, *pieces]],
+        labels,
+        groups=[number for number, _ in [*drafts, *pieces]],
+        shares=[1.0] * len(labels),
+    )
+    for (_, draft), log_odds in zip(drafts, judged, strict=False):
+        draft["alone"] = float(log_odds)
+    cited = len(drafts)
+    return {
+        "figures": {
+            "date": date.today().isoformat(),
+            "pieces": len(pieces),
+            "auroc": round(float(roc_auc_score(labels[cited:], judged[cited:])), 3),
+            "cited": cited,
+            "auroc_of_cited": round(float(roc_auc_score(labels[:cited], judged[:cited])), 3),
+        },
+        **probe,
     }
 
 
@@ -271,21 +340,14 @@ def learn_both(lines: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], dict
     """The contents of `answerability.json` and `confirmation.json`.
 
     The second gate learns from drafts that passed the check: right answers are to pass it, and
-    answers to what the articles do not answer are not. What lacks a number of the question does
-    not come so far. Wrong answers to answerable questions
-    teach it nothing, as it is not asked to tell them.
+    wrong ones are not, nor answers to what the articles do not answer. What lacks a number of the
+    question does not come so far.
     """
     answerable = [line["answerable"] for line in lines]
-    first = learn_gate(lines, answerable, SIGNALS, most_refused=MOST_REFUSED_BEFORE)
-    drafts = [
-        line["draft"]
-        for line in lines
-        if line.get("draft")
-        and line["draft"]["numbered"]
-        and (line["draft"]["right"] or not line["answerable"])
-    ]
+    first = learn_gate(lines, answerable, **SIGNALS, most_refused=MOST_REFUSED_BEFORE)
+    drafts = [line["draft"] for line in lines if line["draft"] and line["draft"]["numbered"]]
     right = [draft["right"] for draft in drafts]
-    second = learn_gate(drafts, right, DRAFT_SIGNALS, most_refused=MOST_REFUSED_AFTER)
+    second = learn_gate(drafts, right, **DRAFT_SIGNALS, most_refused=MOST_REFUSED_AFTER)
     return first, second
 
 
@@ -311,10 +373,12 @@ def main() -> None:
         return
     lines = [line for path in arguments.signals for line in read_lines(path)]
     probe = learn_probe(lines)
+    words_alone = learn_alone(lines)
     first, second = learn_both(lines)
     pointer = learn_pointer(lines)
     learned = {
         "probe": probe,
+        "alone": words_alone,
         "pointer": pointer,
         "answerability": first,
         "confirmation": second,

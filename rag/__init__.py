@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from rag.answering import draft_sentences
     from rag.articles import MOST_BYTES, SUFFIXES
     from rag.batch import json_lines
-    from rag.confirmation import DraftSignals, measure_draft
+    from rag.confirmation import DraftSignals, cited_by, measure_draft
     from rag.embedding import Embedder
     from rag.evidence import Evidence, EvidenceSet
     from rag.library import (
@@ -65,7 +65,7 @@ if TYPE_CHECKING:
         open_retriever,
         sha256_of_model,
     )
-    from rag.pointing import looks
+    from rag.pointing import learned_pointer, looks
     from rag.prompts import answer_messages
     from rag.reports import IndexProgress, IndexReport
     from rag.roots import FailedFile, read_articles, shipped_corpus
@@ -94,9 +94,11 @@ _LATER = {
     "add_articles": "rag.library",
     "answer_messages": "rag.prompts",
     "check": "rag.verification",
+    "cited_by": "rag.confirmation",
     "draft_sentences": "rag.answering",
     "glance_at": "rag.answerability",
     "json_lines": "rag.batch",
+    "learned_pointer": "rag.pointing",
     "list_articles": "rag.library",
     "load_settings": "rag.settings",
     "looks": "rag.pointing",
@@ -166,9 +168,11 @@ __all__ = [
     "add_articles",
     "answer_messages",
     "check",
+    "cited_by",
     "draft_sentences",
     "glance_at",
     "json_lines",
+    "learned_pointer",
     "list_articles",
     "load_settings",
     "looks",

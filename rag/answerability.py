@@ -88,10 +88,10 @@ class Probe:
         return self.bias + float(self.weights @ state)
 
 
-@lru_cache(maxsize=1)
-def learned_probe() -> Probe:
-    """The probe of `WEIGHED_MODEL`, from `probe.json`."""
-    held = json.loads(resources.files("rag").joinpath("probe.json").read_text("utf-8"))
+@lru_cache(maxsize=2)
+def learned_probe(name: str = "probe") -> Probe:
+    """A probe of `WEIGHED_MODEL`, from the file of this name: of all that is read, by default."""
+    held = json.loads(resources.files("rag").joinpath(f"{name}.json").read_text("utf-8"))
     return Probe(held["layer"], held["bias"], np.array(held["weights"], dtype=np.float32))
 
 

@@ -14,11 +14,12 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rag.answerability import (
     WEIGHED_MODEL,
+    ShowsLayers,
     Signals,
     Weights,
     learned_weights,
@@ -26,13 +27,7 @@ from rag.answerability import (
     measure,
     unmet_anchors,
 )
-from rag.confirmation import (
-    cited_by,
-    draft_probability,
-    may_answer,
-    measure_draft,
-    nearest_words,
-)
+from rag.confirmation import cited_by, draft_verdict, nearest_words, quote_verdict
 from rag.disagreement import compare_articles
 from rag.evidence import Evidence, EvidenceSet
 from rag.prompts import ABSTENTION, answer_messages
@@ -58,11 +53,7 @@ if TYPE_CHECKING:
 
 # Below this the question is so far from every passage that the language model is not asked.
 HOPELESS = 0.05
-# In place of a draft that did not hold, the nearest words are said from this probability. It is
-# higher than a draft's, since what is near a question is often about its subject and no answer.
-QUOTED_FROM = 0.6
-# By their log-odds: a draft from words that the model looked at less than this is not its answer.
-ASIDE = 1.0
+MOST_QUOTES = 3  # that are judged in place of a draft that did not hold, a second each
 MARKS = re.compile(r"\s*\[\d+(?:\s*,\s*\d+)*\]")
 
 
@@ -126,7 +117,8 @@ def stream_answer(
     yield AnswerUpdate(stage="reading")
     evidence = EvidenceSet(query.standalone, hits, embedder=embedder)
     read = evidence.select(settings.reading_tokens, count_tokens=embedder.count_tokens)
-    gate = signals = None
+    gate = None
+    pointed: list[float] = []
     weighed = settings.model == WEIGHED_MODEL and not settings.llm_url
     if settings.gate:
         signals, weights, pointed = weigh(evidence, read, model=model if weighed else None)
@@ -159,8 +151,9 @@ def stream_answer(
     findings = [judge(sentence, evidence) for sentence in draft_sentences(draft)]
     instead = nearest_words(query.standalone, cited_by(findings)[:1] or evidence.nearest())
     instead = instead or f"{not_mentioned(query, hits)} Nothing drafted from them held."
-    if gate and signals:
-        findings, gate = judge_draft(findings, evidence, signals=signals, gate=gate)
+    if gate:
+        showing = model if pointed and isinstance(model, ShowsLayers) else None
+        findings, gate = judge_draft(findings, evidence, gate=gate, model=showing)
     if settings.verify:
         findings = add_nearest(give_reasons(findings, evidence), evidence)
         findings = compare_articles(findings, evidence)
@@ -184,43 +177,30 @@ def weigh(
 
 
 def judge_draft(
-    findings: list[Finding], evidence: EvidenceSet, *, signals: Signals, gate: Verdict
+    findings: list[Finding],
+    evidence: EvidenceSet,
+    *,
+    gate: Verdict,
+    model: ShowsLayers | None,
 ) -> tuple[list[Finding], Verdict]:
     """(what may be said of a checked draft, the second gate's word on it).
 
     A draft that answers something else is withdrawn. Where nothing is left, the articles' own
-    words that are nearest to the question are said if they have its names, a number where it asks
-    for one, and surely answer it, which only the model can tell. `signals` and `gate` are the
-    first gate's.
+    words that most likely answer are said if they have the question's names, a number where it
+    asks for one, and surely answer it, which only the model can tell. `gate` is the first gate's
+    word, `model` None if it shows no layers.
     """
     if any(finding.kept for finding in findings):
-        gate = draft_verdict(findings, evidence, before=signals)
-        aside = signals.probe is not None and evidence.behind(cited_by(findings)) > ASIDE
-        if gate.kept and not aside:
+        gate = draft_verdict(findings, evidence, model=model)
+        if gate.kept:
             return findings, gate
-        if aside:
-            gate = replace(gate, kept=False, why=f"{gate.why}; the model looked at other words")
         findings = [withdraw(finding) for finding in findings]
-    near = evidence.nearest() if signals.probe is not None else []
-    if may_answer(evidence.question, near):
-        quotes = quoted(near, near)
-        verdict = draft_verdict(quotes, evidence, before=signals, least=QUOTED_FROM)
-        if verdict.kept:
-            return [*findings, *quotes], verdict
+    if model:
+        for words in evidence.likeliest(MOST_QUOTES):
+            verdict = quote_verdict(words, question=evidence.question, model=model)
+            if verdict.kept:
+                return [*findings, *quoted(words, words)], verdict
     return findings, gate
-
-
-def draft_verdict(
-    findings: Sequence[Finding], evidence: EvidenceSet, *, before: Signals, least: float = 0.0
-) -> Verdict:
-    """Whether what was kept answers the question, from a probability of `least` at least."""
-    signals = measure_draft(findings, question=evidence.question, before=before)
-    probability, threshold = draft_probability(signals)
-    threshold = max(threshold, least)
-    why = f"{probability:.0%} likely; said from {threshold:.0%}"
-    return Verdict(
-        "Does the draft answer this question?", probability >= threshold, probability, why
-    )
 
 
 def withdraw(finding: Finding) -> Finding:

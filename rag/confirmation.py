@@ -2,11 +2,14 @@
 
 Every sentence of a draft may be near the articles' own and yet answer another question: the
 price of an image where a video was asked for, one company's figure told of another. So the
-draft is judged as a whole, by signals that a logistic model weighs: what the language model made
-of the evidence, as the first gate had it; how well what is cited backs the sentences; and
-whether all names and numbers of the question stand in the cited passages. The weights stand in
-`confirmation.json` with the figures that justify them; `python -m eval.calibrate` learns them
-again.
+language model reads what the draft cites once more, and nothing else: a probe of its state, like
+the one of `rag.answerability`, tells whether that answers the question. With no other facts beside
+them to mix them up with, it is surer of them. A logistic model weighs that with how well the
+cited words back the sentences; for a model that shows no state, the latter with whether all names
+and numbers of the question stand in the cited passages.
+
+The weights of the probe stand in `alone.json` and those of the gate in `confirmation.json`, with
+the figures that justify them; `python -m eval.calibrate` learns them again.
 """
 
 from __future__ import annotations
@@ -20,13 +23,19 @@ from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from rag.answerability import Signals, unmet_anchors
-from rag.evidence import Evidence, own_words
+from rag.answerability import ShowsLayers, glance_at, learned_probe, unmet_anchors
+from rag.evidence import Evidence, EvidenceSet, own_words
+from rag.records import Verdict
 from rag.terms import amounts, content_words, name_is_in, names, numbers, numbers_asked_about
 
 if TYPE_CHECKING:
     from rag.verification import Finding
 
+# By their log-odds: a draft from words that the model looked at so much less is not its answer.
+ASIDE = 1.0
+# In place of a draft an article's own words are said from this probability. It is higher than a
+# draft's, since what is near a question is often about its subject and no answer.
+QUOTED_FROM = 0.6
 SUM_ASKED = re.compile(
     r"\bhow much (?:money\b|(?:is|was|are|were|do|does|did|has|have|had|will|would|can|could)\b"
     r".*\b(?:cost|pay|paid|spend|spent|charge|charged)\b)",
@@ -57,9 +66,9 @@ SHARE_WORD = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class DraftSignals:
-    """What speaks for and against a draft; `probe` is None where the model shows no state."""
+    """What speaks for and against a draft; `alone` is None where the model shows no state."""
 
-    probe: float | None  # of the evidence, as among the first gate's `Signals`
+    alone: float | None  # log-odds of an answer in what is cited, read without anything else
     support: float  # mean over the sentences, 0..1
     mentioned: float  # 1 if the cited passages mention all names and numbers asked about, else 0
     # The cited passages have all numbers asked about, the draft no other years, and a sum or a
@@ -72,7 +81,7 @@ class DraftWeights:
     """A logistic model over `DraftSignals`, and the probability from which a draft is said."""
 
     bias: float
-    probe: float
+    alone: float
     support: float
     mentioned: float
     threshold: float
@@ -83,7 +92,7 @@ class DraftWeights:
             return 0.0
         total = (
             self.bias
-            + self.probe * (signals.probe or 0.0)
+            + self.alone * (signals.alone or 0.0)
             + self.support * signals.support
             + self.mentioned * signals.mentioned
         )
@@ -98,21 +107,48 @@ def draft_weights() -> tuple[DraftWeights, DraftWeights]:
 
 
 def measure_draft(
-    findings: Sequence[Finding], *, question: str, before: Signals | None
+    findings: Sequence[Finding], *, question: str, alone: float | None
 ) -> DraftSignals:
-    """The signals of a draft of which something was kept; `before` are the first gate's."""
+    """The signals of a draft of which something was kept; `alone` as in `DraftSignals`."""
     kept = [finding for finding in findings if finding.kept]
     cited = cited_by(kept)
     said = " ".join(finding.text for finding in kept)
     return DraftSignals(
-        probe=before.probe if before else None,
+        alone=alone,
         support=sum(finding.support for finding in kept) / len(kept),
         mentioned=float(not unmet_in(question, cited)),
-        numbered=numbers_asked_about(question) <= numbers(_surroundings(cited))
-        and not _tells_of_other_years(said, question)
-        and not _owes_a_sum(said, question)
-        and not _owes_a_share(said, question),
+        numbered=_numbers_fit(said, question, cited),
     )
+
+
+def draft_verdict(
+    findings: Sequence[Finding], evidence: EvidenceSet, *, model: ShowsLayers | None
+) -> Verdict:
+    """Whether what was kept answers the question; `model`, if it shows its layers, looks again."""
+    asked = "Does the draft answer this question?"
+    question, cited = evidence.question, cited_by(findings)
+    alone = None
+    if model:
+        if evidence.behind(cited) > ASIDE:
+            return Verdict(asked, False, 0.0, "the model looked at other words")
+        alone = _look_alone(evidence.with_antecedents(cited), question=question, model=model)
+    probability, threshold = draft_probability(
+        measure_draft(findings, question=question, alone=alone)
+    )
+    why = f"{probability:.0%} likely; said from {threshold:.0%}"
+    return Verdict(asked, probability >= threshold, probability, why)
+
+
+def quote_verdict(words: Sequence[Evidence], *, question: str, model: ShowsLayers) -> Verdict:
+    """Whether an article's own words answer the question, in place of a draft."""
+    asked = "Do these words answer this question?"
+    fits = _numbers_fit(" ".join(own_words(words)), question, words)
+    if not fits or not may_answer(question, words):
+        return Verdict(asked, False, 0.0, "they lack its names or a number")
+    log_odds = _look_alone(words, question=question, model=model)
+    probability = 1.0 / (1.0 + math.exp(-log_odds))
+    why = f"{probability:.0%} likely; said from {QUOTED_FROM:.0%}"
+    return Verdict(asked, probability >= QUOTED_FROM, probability, why)
 
 
 def cited_by(findings: Sequence[Finding]) -> list[Evidence]:
@@ -123,6 +159,23 @@ def cited_by(findings: Sequence[Finding]) -> list[Evidence]:
 def unmet_in(question: str, cited: Sequence[Evidence]) -> list[str]:
     """The question's names and numbers that the cited passages and their headings lack."""
     return unmet_anchors(question, _surroundings(cited))
+
+
+def _look_alone(cited: Sequence[Evidence], *, question: str, model: ShowsLayers) -> float:
+    """The log-odds that these words answer the question, when the model reads nothing beside."""
+    probe = learned_probe("alone")
+    seen = glance_at(cited, question=question, model=model, layer=probe.layer)
+    return probe.log_odds(seen.state)
+
+
+def _numbers_fit(said: str, question: str, cited: Sequence[Evidence]) -> bool:
+    """See `DraftSignals.numbered`."""
+    return (
+        numbers_asked_about(question) <= numbers(_surroundings(cited))
+        and not _tells_of_other_years(said, question)
+        and not _owes_a_sum(said, question)
+        and not _owes_a_share(said, question)
+    )
 
 
 def _tells_of_other_years(said: str, question: str) -> bool:
@@ -170,7 +223,7 @@ def _share_named(question: str, cited: Sequence[Evidence]) -> float:
 def draft_probability(signals: DraftSignals) -> tuple[float, float]:
     """(how likely the draft answers the question, the threshold to say it from)."""
     with_model, without = draft_weights()
-    weights = without if signals.probe is None else with_model
+    weights = without if signals.alone is None else with_model
     return weights.probability(signals), weights.threshold
 
 

@@ -231,20 +231,36 @@ class EvidenceSet:
 
         It comes with what it refers back to; the answer to a question of the article comes whole.
         """
-        telling = [i for i, words in enumerate(self.words) if len(words) >= LEAST_TOLD]
-        number = max(telling, key=self.scores.__getitem__, default=None)
-        if number is None or self.cosines[number] < self._least_cosine:
-            return []
-        piece = self.pieces[number]
-        whole = [other for other in self.pieces if other.group == piece.group]
-        if piece.answers and len(whole) <= LONGEST_ANSWER:
-            return whole
-        return self.with_antecedents(piece)
+        return next(iter(self.likeliest(1)), [])
 
-    def with_antecedents(self, piece: Evidence) -> list[Evidence]:
-        """A piece after those that it refers back to, as "They were sold" does."""
-        found = self._with_antecedents(self.pieces.index(piece))
-        return [self.pieces[i] for i in sorted(found)]
+    def likeliest(self, count: int) -> list[list[Evidence]]:
+        """What answers the question most likely, as `nearest`, next most likely, and so on.
+
+        These are `count` of different words, less those that are not near in meaning.
+        """
+        telling = [
+            i
+            for i, score in enumerate(self.scores)
+            if len(self.words[i]) >= LEAST_TOLD and score > -math.inf
+        ]
+        found: list[list[Evidence]] = []
+        near: list[bool] = []
+        for number in sorted(telling, key=lambda i: -self.scores[i]):
+            piece = self.pieces[number]
+            if len(found) == count:
+                break
+            if any(piece in words for words in found):
+                continue
+            whole = [other for other in self.pieces if other.group == piece.group]
+            complete = piece.answers and len(whole) <= LONGEST_ANSWER
+            found.append(whole if complete else self.with_antecedents([piece]))
+            near.append(self.cosines[number] >= self._least_cosine)
+        return [words for words, is_near in zip(found, near, strict=True) if is_near]
+
+    def with_antecedents(self, pieces: Sequence[Evidence]) -> list[Evidence]:
+        """Pieces with those that they refer back to, as "They were sold" does, in order."""
+        found = [self._with_antecedents(self.pieces.index(piece)) for piece in pieces]
+        return [self.pieces[i] for i in sorted(set().union(*found))]
 
     def similarities(self, text: str) -> list[float]:
         """Cosine of `text` with each piece."""

@@ -145,7 +145,7 @@ def borrowed_fault(
     groups = {
         item.group
         for item in cited
-        for piece in evidence.with_antecedents(item)
+        for piece in evidence.with_antecedents([item])
         if any(is_named(name, piece.headed_reading) for name in brought)
     }
     told = content_words(sentence) - content_words(" ".join([*brought, evidence.question]))

@@ -47,10 +47,12 @@ def give_reasons(findings: Sequence[Finding], evidence: EvidenceSet) -> list[Fin
 def add_nearest(findings: Sequence[Finding], evidence: EvidenceSet) -> list[Finding]:
     """The findings, and after what is kept the words nearest to the question, if they tell more.
 
-    Nothing is added to nothing, as what is near is no answer by itself, nor where other words
-    that are as near are cited already, nor what has no word of the question.
+    Nothing is added to nothing, as what is near is no answer by itself, nor to an article's own
+    words, nor where other words that are as near are cited already, nor what has no word of the
+    question.
     """
-    told = _words(" ".join(finding.text for finding in findings if finding.kept))
+    drafted = any(finding.kept and finding.why != OWN_WORDS for finding in findings)
+    told = _words(" ".join(finding.text for finding in findings if finding.kept and drafted))
     near = evidence.nearest() if told else []
     if content_words(evidence.question).isdisjoint(_words(" ".join(i.reading for i in near))):
         return list(findings)

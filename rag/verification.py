@@ -146,9 +146,12 @@ def _choose(sentence: str, evidence: EvidenceSet, similarities: Sequence[float])
     """Indices of the pieces that together hold most of a sentence, best first.
 
     Greedy cover: the first is the best by itself, one that has the sentence word for word before
-    all others; another joins only if it brings numbers or words that the ones before it lack. A
-    list is told item by item, so of a list that is cited the other items join more easily.
+    all others; another joins only if it brings numbers or words that the ones before it lack. One
+    word of the question that is no name is not enough, as it stands in many a passage. A list is
+    told item by item, so of a list that is cited the other items join more easily.
     """
+    first, _, rest = evidence.question.partition(" ")  # the first may be a name, who can tell
+    anywhere = content_words(rest) - content_words(" ".join([first, *names(rest)]))
     wanted_words, wanted_numbers = content_words(sentence), numbers(sentence)
     verbatim = folded(sentence)
     if wanted_words:
@@ -159,14 +162,17 @@ def _choose(sentence: str, evidence: EvidenceSet, similarities: Sequence[float])
     chosen: list[int] = []
     groups: set[tuple[str, int]] = set()
     while len(chosen) < MOST_LIST_CITATIONS:
+        brought = [missing_words & words for words in evidence.words]
+        if chosen:
+            brought = [set() if len(b) == 1 and b <= anywhere else b for b in brought]
         gains = [
             2.0 * len(missing_numbers & evidence.numbers[i]) / max(len(wanted_numbers), 1)
-            + len(missing_words & evidence.words[i]) / max(len(wanted_words), 1)
+            + len(brought[i]) / max(len(wanted_words), 1)
             for i in range(len(evidence.pieces))
         ]
         best = max(range(len(gains)), key=lambda i: (gains[i] + similarities[i], -i))
         piece = evidence.pieces[best]
-        listed = piece.group in groups and len(missing_words & evidence.words[best]) >= LEAST_WORDS
+        listed = piece.group in groups and len(brought[best]) >= LEAST_WORDS
         enough = len(chosen) >= MOST_CITATIONS or gains[best] < LEAST_GAIN
         if chosen and (best in chosen or (enough and not listed)):
             break

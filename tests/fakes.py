@@ -80,21 +80,25 @@ class ScriptedChat(BaseChatModel):
 class ShowingChat(ScriptedChat):
     """Shows its layers besides.
 
-    The probe reads `belief` from its state: the log-odds of an answer. It looks at each fact as
-    much as at the others, but at one with `looked_at` in it.
+    Its probes read `belief` from its state: the log-odds of an answer; that of words alone its
+    contrary if they lack `answering`. It looks at each fact as much as at the others, but at one
+    with `looked_at` in it.
     """
 
     belief: float
     looked_at: str = ""
+    answering: str = ""
 
     def glance(self, messages: list[BaseMessage], *, layer: int, texts: Sequence[str]) -> Glance:
-        probe, pointer = learned_probe(), learned_pointer()
-        assert layer == probe.layer
+        probes, pointer = [learned_probe(), learned_probe("alone")], learned_pointer()
+        assert all(layer == probe.layer for probe in probes)
         assert all(text in str(messages[-1].text) for text in texts)
-        state = probe.weights * (self.belief - probe.bias) / (probe.weights @ probe.weights)
+        alone = self.belief if self.answering in " ".join(texts) else -self.belief
+        told = np.array([self.belief, alone]) - [probe.bias for probe in probes]
+        state = np.linalg.pinv(np.array([probe.weights for probe in probes])) @ told
         seen = [bool(self.looked_at) and self.looked_at in text for text in texts]
         attention = 0.01 * np.exp(np.outer(np.sign(pointer.weights), seen))
-        return Glance(state, attention[None].astype(np.float32))
+        return Glance(state.astype(np.float32), attention[None].astype(np.float32))
 
 
 def _result(message: AIMessage) -> ChatResult:

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from rag.answerability import measure
 from rag.answering import judge_draft
 from rag.confirmation import (
     DraftSignals,
@@ -20,7 +19,7 @@ from rag.confirmation import (
 from rag.evidence import EvidenceSet, evidence_of
 from rag.records import Chunk, Hit, Verdict
 from rag.verification import Finding, check
-from tests.fakes import WordEmbedder
+from tests.fakes import ShowingChat, WordEmbedder
 from tests.test_pipeline import assistant
 
 CLIP = "One generated video clip costs $0.50 to $5."
@@ -38,8 +37,8 @@ def test_a_draft_is_said_if_the_model_found_the_answer_in_the_evidence(
     evidence = EvidenceSet("What does a video clip cost?", hits(CLIP), embedder=WordEmbedder())
     findings = [check(CLIP, evidence), check("It costs 90 cents.", evidence)]
     before = Verdict("Do the passages hold the answer?", True, 0.5, "")
-    signals = replace(measure(evidence, evidence.pieces), probe=probe)
-    judged, gate = judge_draft(findings, evidence, signals=signals, gate=before)
+    model = ShowingChat(reply=lambda _: "", belief=probe)
+    judged, gate = judge_draft(findings, evidence, gate=before, model=model)
     assert [finding.kept for finding in judged] == [kept, False]
     assert gate.kept is kept
     assert gate.text != before.text
@@ -82,18 +81,18 @@ def test_what_is_named_in_the_same_passage_counts_as_mentioned() -> None:
         embedder=WordEmbedder(),
     )
     findings = [check("Heinz lowered its production costs by 70%.", evidence)]
-    signals = measure_draft(findings, question=evidence.question, before=None)
+    signals = measure_draft(findings, question=evidence.question, alone=None)
     assert signals == DraftSignals(
-        probe=None, support=findings[0].support, mentioned=1.0, numbered=True
+        alone=None, support=findings[0].support, mentioned=1.0, numbered=True
     )
 
 
 def test_the_learned_weights_point_the_right_way() -> None:
     for weights in draft_weights():
-        likely = DraftSignals(probe=3.0, support=0.9, mentioned=1.0, numbered=True)
+        likely = DraftSignals(alone=3.0, support=0.9, mentioned=1.0, numbered=True)
         worse = [
             replace(likely, mentioned=0.0),
-            replace(likely, probe=-3.0),
+            replace(likely, alone=-3.0),
             replace(likely, support=0.5),
             replace(likely, numbered=False),
         ]
@@ -122,7 +121,7 @@ def test_an_answer_gives_a_year_that_was_asked_about_or_none(
     evidence = EvidenceSet(question, hits(text), embedder=WordEmbedder())
     findings = [check(draft, evidence)]
     assert findings[0].kept, findings[0].why
-    assert measure_draft(findings, question=question, before=None).numbered == numbered
+    assert measure_draft(findings, question=question, alone=None).numbered == numbered
 
 
 @pytest.mark.parametrize(
@@ -145,7 +144,7 @@ def test_a_sum_or_share_that_was_asked_for_is_told(
 ) -> None:
     pieces = EvidenceSet(question, hits(draft), embedder=WordEmbedder()).pieces
     findings = [Finding(draft, tuple(pieces), 0.9, "as if nothing had been checked")]
-    assert measure_draft(findings, question=question, before=None).numbered == numbered
+    assert measure_draft(findings, question=question, alone=None).numbered == numbered
 
 
 @pytest.mark.parametrize(

@@ -160,6 +160,17 @@ def test_nearest_is_what_the_model_looked_at_once_it_has_read() -> None:
     assert before.pointed_at([clip, told], [3.0, 1.0]).nearest() == [clip]
 
 
+def test_the_likeliest_words_are_each_told_once_with_what_they_refer_back_to() -> None:
+    text = "A clip costs $5. It costs a reel $9. Rain fell all night. Reels are long."
+    before = EvidenceSet("What does a reel cost?", [hit(text)], embedder=WordEmbedder())
+    clip, reel, rain, long = before.pieces
+    after = before.pointed_at([clip, reel, rain], [2.0, 3.0, 2.5])
+    assert after.likeliest(1) == [[clip, reel]]
+    assert after.likeliest(2) == [[clip, reel]]  # rain is too far in meaning
+    assert [long] not in after.likeliest(9)  # which it has not read
+    assert [words[-1] for words in before.likeliest(9)] == [reel]
+
+
 def test_what_the_model_looked_at_need_not_be_very_near_in_meaning() -> None:
     text = "A clip costs $5. The cost of reels and posters is told below. Rain fell."
     before = EvidenceSet("What does a clip cost?", [hit(text)], embedder=WordEmbedder())

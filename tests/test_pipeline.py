@@ -43,6 +43,7 @@ def assistant(
     *,
     belief: float | None = 9.0,
     looked_at: str = "",
+    answering: str = "",
     text: str = ARTICLE,
     **settings: Any,
 ) -> Assistant:
@@ -52,7 +53,7 @@ def assistant(
         retriever=OneArticle(text=text),
         model=ScriptedChat(reply=speak)
         if belief is None
-        else ShowingChat(reply=speak, belief=belief, looked_at=looked_at),
+        else ShowingChat(reply=speak, belief=belief, looked_at=looked_at, answering=answering),
         embedder=WordEmbedder(),
         settings=Settings(**settings),
         model_name="scripted",
@@ -128,6 +129,25 @@ def test_a_draft_from_other_words_than_the_model_looked_at_gives_way_to_those(
     answer = made.invoke("What does a generated one cost?")
     check_laws(answer)
     assert [sentence.text for sentence in answer.sentences] == [said]
+
+
+@pytest.mark.parametrize(
+    "reply", ["A generated video clip costs $0.50 to $5.", "A video clip costs $7."]
+)
+def test_words_that_are_no_answer_when_read_alone_are_not_said(reply: str) -> None:
+    made = assistant(reply, answering="no such words")
+    answer = made.invoke("What does a generated video clip cost?")
+    check_laws(answer)
+    assert answer.abstained
+
+
+def test_where_the_likeliest_words_are_no_answer_the_next_are_said() -> None:
+    made = assistant("A clip costs $7.", looked_at="video clip", answering="generated image")
+    answer = made.invoke("What does a generated one cost?")
+    check_laws(answer)
+    assert [sentence.text for sentence in answer.sentences] == [
+        "A generated image costs $0.01 to $0.50."
+    ]
 
 
 def test_what_is_only_near_the_question_is_no_answer() -> None:

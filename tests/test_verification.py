@@ -122,6 +122,16 @@ def test_a_sentence_of_the_article_is_cited_where_it_stands() -> None:
     assert [item.text for item in finding.evidence] == ["Not for most business applications."]
 
 
+def test_one_word_of_the_question_brings_no_citation_but_a_name_does() -> None:
+    text = "The mill grew to 200 workers. Few hikers reach the coast. Montpellier was a safe town."
+    asked = "How many workers did the mill in Montpellier reach?"
+    evidence = EvidenceSet(asked, [hit(text)], embedder=WordEmbedder())
+    cited = check("The mill reached 200 workers.", evidence).evidence
+    assert [item.text for item in cited] == ["The mill grew to 200 workers."]
+    cited = check("The mill in Montpellier had 200 workers.", evidence).evidence
+    assert len(cited) == 2
+
+
 def test_no_passages_back_nothing() -> None:
     assert not check("Anything.", EvidenceSet("What?", [], embedder=WordEmbedder())).kept
 
