@@ -31,8 +31,6 @@ from rag.terms import amounts, content_words, name_is_in, names, numbers, number
 if TYPE_CHECKING:
     from rag.verification import Finding
 
-# By their log-odds: a draft from words that the model looked at so much less is not its answer.
-ASIDE = 1.0
 # In place of a draft an article's own words are said from this probability. It is higher than a
 # draft's, since what is near a question is often about its subject and no answer.
 QUOTED_FROM = 0.6
@@ -129,8 +127,6 @@ def draft_verdict(
     question, cited = evidence.question, cited_by(findings)
     alone = None
     if model:
-        if evidence.behind(cited) > ASIDE:
-            return Verdict(asked, False, 0.0, "the model looked at other words")
         alone = _look_alone(evidence.with_antecedents(cited), question=question, model=model)
     probability, threshold = draft_probability(
         measure_draft(findings, question=question, alone=alone)

@@ -295,11 +295,6 @@ class EvidenceSet:
         pointed._least_cosine = NEAR_IF_LOOKED_AT
         return pointed
 
-    def behind(self, cited: Sequence[Evidence]) -> float:
-        """By how much the best of these pieces scores less than the best of all."""
-        scores = dict(zip(self.pieces, self.scores, strict=True))
-        return max(scores.values()) - max(scores[piece] for piece in cited)
-
     def _rarity(self) -> dict[str, float]:
         """For each content word of the question, how few of the passages have it."""
         passages = [

@@ -116,16 +116,17 @@ def test_where_the_draft_does_not_hold_the_article_answers_in_its_own_words() ->
 
 
 @pytest.mark.parametrize(
-    ("looked_at", "said"),
+    ("answering", "said"),
     [
         ("generated image", "A generated image costs $0.01 to $0.50."),
         ("video clip", "One generated video clip costs $0.50 to $5."),
     ],
 )
-def test_a_draft_from_other_words_than_the_model_looked_at_gives_way_to_those(
-    looked_at: str, said: str
+def test_a_draft_whose_words_are_no_answer_alone_gives_way_to_words_that_are(
+    answering: str, said: str
 ) -> None:
-    made = assistant("A generated image costs $0.01 to $0.50.", looked_at=looked_at)
+    draft = "A generated image costs $0.01 to $0.50."
+    made = assistant(draft, looked_at=answering, answering=answering)
     answer = made.invoke("What does a generated one cost?")
     check_laws(answer)
     assert [sentence.text for sentence in answer.sentences] == [said]
