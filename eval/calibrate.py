@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from eval.agreement import AgreementJudge
 from eval.cases import dataset_cases, read_lines, spread
@@ -188,16 +188,16 @@ def learn_gate(
     return {**content, "figures": figures}
 
 
-def learn_states(
-    states: Sequence[Sequence[float]],
+def learn_linear(
+    rows: ArrayLike,
     labels: NDArray[np.bool_],
     *,
-    groups: Sequence[int],
-    shares: Sequence[float],
-) -> tuple[dict[str, Any], NDArray[np.float64]]:
-    """(the layer, bias and weights of a probe, the log-odds of each state by the other folds).
+    groups: ArrayLike,
+    shares: ArrayLike,
+) -> tuple[float, list[float], NDArray[np.float64]]:
+    """(bias, weights, the log-odds of each row by the other folds).
 
-    `groups` tells which states are of one question, and so in one fold; `shares` how much each
+    `groups` tells which rows are of one question, and so in one fold; `shares` how much each
     counts.
     """
     from sklearn.linear_model import LogisticRegression
@@ -205,7 +205,7 @@ def learn_states(
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    table = np.array(states)
+    table = np.array(rows)
     scaler = StandardScaler()
     linear = LogisticRegression(class_weight="balanced", C=SHRINKAGE, max_iter=1000)
     model = make_pipeline(scaler, linear)
@@ -216,12 +216,8 @@ def learn_states(
     )
     model.fit(table, labels, **counted)
     weights = linear.coef_[0] / scaler.scale_
-    probe = {
-        "layer": PROBED_LAYER,
-        "bias": float(linear.intercept_[0] - weights @ scaler.mean_),
-        "weights": [float(f"{weight:.5g}") for weight in weights],
-    }
-    return probe, judged
+    bias = float(linear.intercept_[0] - weights @ scaler.mean_)
+    return bias, [float(f"{weight:.5g}") for weight in weights], judged
 
 
 def learn_probe(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -235,7 +231,7 @@ def learn_probe(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
     asked = len(lines)
     twins = [number for number, line in enumerate(lines) if line["withheld"]]
     labels = np.array([line["answerable"] for line in lines] + [False] * len(twins))
-    probe, judged = learn_states(
+    bias, weights, judged = learn_linear(
         [line["state"] for line in lines] + [lines[n]["withheld"] for n in twins],
         labels,
         groups=[*range(asked), *twins],
@@ -255,7 +251,9 @@ def learn_probe(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
             ),
             "twins_told_apart": int((judged[twins] > judged[asked:]).sum()),
         },
-        **probe,
+        "layer": PROBED_LAYER,
+        "bias": bias,
+        "weights": weights,
     }
 
 
@@ -270,7 +268,7 @@ def learn_alone(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     drafts = [(number, line["draft"]) for number, line in enumerate(lines) if line["draft"]]
     pieces = [(number, piece) for number, line in enumerate(lines) for piece in line["alone"]]
     labels = np.array([piece["tells"] for _, piece in [*drafts, *pieces]])
-    probe, judged = learn_states(
+    bias, weights, judged = learn_linear(
         [piece["state"] for _, piece in [*drafts, *pieces]],
         labels,
         groups=[number for number, _ in [*drafts, *pieces]],
@@ -287,7 +285,9 @@ def learn_alone(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             "cited": cited,
             "auroc_of_cited": round(float(roc_auc_score(labels[:cited], judged[:cited])), 3),
         },
-        **probe,
+        "layer": PROBED_LAYER,
+        "bias": bias,
+        "weights": weights,
     }
 
 
@@ -296,35 +296,21 @@ def learn_pointer(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
     "found" counts the questions for which what is looked at most tells of the answer.
     """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import GroupKFold, cross_val_predict
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
     asked = [line for line in lines if line["answerable"] and any(line["tells"])]
     counts = [len(line["tells"]) for line in asked]
     groups = np.repeat(np.arange(len(asked)), counts)
-    table = np.concatenate([line["looks"] for line in asked])
     labels = np.concatenate([line["tells"] for line in asked])
     shares = 1.0 / np.repeat(counts, counts)  # a question counts once, however much is read for it
-    scaler = StandardScaler(with_mean=False)  # the mean of a question's facts is 0 as it is
-    linear = LogisticRegression(class_weight="balanced", C=SHRINKAGE, max_iter=1000)
-    model = make_pipeline(scaler, linear)
-    counted = {"logisticregression__sample_weight": shares / shares.mean()}
-    judged = cross_val_predict(
-        model,
-        table,
+    _, weights, judged = learn_linear(
+        np.concatenate([line["looks"] for line in asked]),
         labels,
         groups=groups,
-        cv=GroupKFold(FOLDS, shuffle=True, random_state=0),
-        method="decision_function",
-        params=counted,
+        shares=shares / shares.mean(),
     )
     most = [
         int(np.flatnonzero(groups == n)[judged[groups == n].argmax()]) for n in range(len(asked))
     ]
     found = int(labels[most].sum())
-    model.fit(table, labels, **counted)
     return {
         "figures": {
             "date": date.today().isoformat(),
@@ -332,7 +318,7 @@ def learn_pointer(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             "found": found,
             "found_95": [round(end, 3) for end in wilson(found, len(asked))],
         },
-        "weights": [float(f"{weight:.5g}") for weight in linear.coef_[0] / scaler.scale_],
+        "weights": weights,
     }
 
 

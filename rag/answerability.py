@@ -65,7 +65,12 @@ class Weights:
             + self.cosine * signals.cosine
             + self.anchors * signals.anchors
         )
-        return 1.0 / (1.0 + math.exp(-total))
+        return probability_of(total)
+
+
+def probability_of(log_odds: float) -> float:
+    """The probability that log-odds stand for, 0..1."""
+    return 1.0 / (1.0 + math.exp(-log_odds))
 
 
 @lru_cache(maxsize=1)

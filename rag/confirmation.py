@@ -15,7 +15,6 @@ the figures that justify them; `python -m eval.calibrate` learns them again.
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +22,13 @@ from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from rag.answerability import ShowsLayers, glance_at, learned_probe, unmet_anchors
+from rag.answerability import (
+    ShowsLayers,
+    glance_at,
+    learned_probe,
+    probability_of,
+    unmet_anchors,
+)
 from rag.evidence import Evidence, EvidenceSet, own_words
 from rag.records import Verdict
 from rag.terms import amounts, content_words, name_is_in, names, numbers, numbers_asked_about
@@ -94,7 +99,7 @@ class DraftWeights:
             + self.support * signals.support
             + self.mentioned * signals.mentioned
         )
-        return 1.0 / (1.0 + math.exp(-total))
+        return probability_of(total)
 
 
 @lru_cache(maxsize=1)
@@ -141,8 +146,7 @@ def quote_verdict(words: Sequence[Evidence], *, question: str, model: ShowsLayer
     fits = _numbers_fit(" ".join(own_words(words)), question, words)
     if not fits or not may_answer(question, words):
         return Verdict(asked, False, 0.0, "they lack its names or a number")
-    log_odds = _look_alone(words, question=question, model=model)
-    probability = 1.0 / (1.0 + math.exp(-log_odds))
+    probability = probability_of(_look_alone(words, question=question, model=model))
     why = f"{probability:.0%} likely; said from {QUOTED_FROM:.0%}"
     return Verdict(asked, probability >= QUOTED_FROM, probability, why)
 

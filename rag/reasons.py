@@ -51,8 +51,10 @@ def add_nearest(findings: Sequence[Finding], evidence: EvidenceSet) -> list[Find
     words, nor where other words that are as near are cited already, nor what has no word of the
     question.
     """
-    drafted = any(finding.kept and finding.why != OWN_WORDS for finding in findings)
-    told = _words(" ".join(finding.text for finding in findings if finding.kept and drafted))
+    kept = [finding for finding in findings if finding.kept]
+    if all(finding.why == OWN_WORDS for finding in kept):
+        return list(findings)
+    told = _words(" ".join(finding.text for finding in kept))
     near = evidence.nearest() if told else []
     if content_words(evidence.question).isdisjoint(_words(" ".join(i.reading for i in near))):
         return list(findings)
