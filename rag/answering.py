@@ -27,7 +27,7 @@ from rag.answerability import (
     measure,
     unmet_anchors,
 )
-from rag.confirmation import cited_by, draft_verdict, nearest_words, quote_verdict
+from rag.confirmation import LoneReader, cited_by, draft_verdict, nearest_words
 from rag.disagreement import compare_articles
 from rag.evidence import Evidence, EvidenceSet
 from rag.prompts import ABSTENTION, answer_messages
@@ -151,11 +151,14 @@ def stream_answer(
     findings = [judge(sentence, evidence) for sentence in draft_sentences(draft)]
     instead = nearest_words(query.standalone, cited_by(findings)[:1] or evidence.nearest())
     instead = instead or f"{not_mentioned(query, hits)} Nothing drafted from them held."
+    reader = None
+    if pointed and isinstance(model, ShowsLayers):
+        reader = LoneReader(evidence.question, model=model)
     if gate:
-        showing = model if pointed and isinstance(model, ShowsLayers) else None
-        findings, gate = judge_draft(findings, evidence, gate=gate, model=showing)
+        findings, gate = judge_draft(findings, evidence, gate=gate, reader=reader)
     if settings.verify:
-        findings = add_nearest(give_reasons(findings, evidence), evidence)
+        findings = give_reasons(findings, evidence)
+        findings = add_nearest(findings, evidence, answers=reader.verdict if reader else None)
         findings = compare_articles(findings, evidence)
     yield finish(findings, f"{looked_at(hits)}{instead}", gate)
 
@@ -181,23 +184,23 @@ def judge_draft(
     evidence: EvidenceSet,
     *,
     gate: Verdict,
-    model: ShowsLayers | None,
+    reader: LoneReader | None,
 ) -> tuple[list[Finding], Verdict]:
     """(what may be said of a checked draft, the second gate's word on it).
 
     A draft that answers something else is withdrawn. Where nothing is left, the articles' own
     words that most likely answer are said if they have the question's names, a number where it
     asks for one, and surely answer it, which only the model can tell. `gate` is the first gate's
-    word, `model` None if it shows no layers.
+    word, `reader` None if the model shows no layers.
     """
     if any(finding.kept for finding in findings):
-        gate = draft_verdict(findings, evidence, model=model)
+        gate = draft_verdict(findings, evidence, reader=reader)
         if gate.kept:
             return findings, gate
         findings = [withdraw(finding) for finding in findings]
-    if model:
+    if reader:
         for words in evidence.likeliest(MOST_QUOTES):
-            verdict = quote_verdict(words, question=evidence.question, model=model)
+            verdict = reader.verdict(words)
             if verdict.kept:
                 return [*findings, *quoted(words, words)], verdict
     return findings, gate

@@ -36,8 +36,8 @@ from rag.terms import amounts, content_words, name_is_in, names, numbers, number
 if TYPE_CHECKING:
     from rag.verification import Finding
 
-# In place of a draft an article's own words are said from this probability. It is higher than a
-# draft's, since what is near a question is often about its subject and no answer.
+# In place of a draft or after it an article's own words are said from this probability. It is
+# higher than a draft's, since what is near a question is often about its subject and no answer.
 QUOTED_FROM = 0.6
 SUM_ASKED = re.compile(
     r"\bhow much (?:money\b|(?:is|was|are|were|do|does|did|has|have|had|will|would|can|could)\b"
@@ -124,31 +124,52 @@ def measure_draft(
     )
 
 
+class LoneReader:
+    """What a language model makes of words when it reads nothing beside them and the question.
+
+    The same words are read once.
+    """
+
+    def __init__(self, question: str, *, model: ShowsLayers) -> None:
+        self.question = question
+        self._model = model
+        self._probe = learned_probe("alone")
+        self._read: dict[tuple[Evidence, ...], float] = {}
+
+    def log_odds(self, words: Sequence[Evidence]) -> float:
+        """The log of how likely these words answer the question against that they do not."""
+        key = tuple(words)
+        if key not in self._read:
+            seen = glance_at(
+                words, question=self.question, model=self._model, layer=self._probe.layer
+            )
+            self._read[key] = self._probe.log_odds(seen.state)
+        return self._read[key]
+
+    def verdict(self, words: Sequence[Evidence]) -> Verdict:
+        """Whether an article's own words answer the question, in place of a draft or after it."""
+        asked = "Do these words answer this question?"
+        fits = _numbers_fit(" ".join(own_words(words)), self.question, words)
+        if not fits or not may_answer(self.question, words):
+            return Verdict(asked, False, 0.0, "they lack its names or a number")
+        probability = probability_of(self.log_odds(words))
+        why = f"{probability:.0%} likely; said from {QUOTED_FROM:.0%}"
+        return Verdict(asked, probability >= QUOTED_FROM, probability, why)
+
+
 def draft_verdict(
-    findings: Sequence[Finding], evidence: EvidenceSet, *, model: ShowsLayers | None
+    findings: Sequence[Finding], evidence: EvidenceSet, *, reader: LoneReader | None
 ) -> Verdict:
-    """Whether what was kept answers the question; `model`, if it shows its layers, looks again."""
+    """Whether what was kept answers the question; what it cites is read again by `reader`."""
     asked = "Does the draft answer this question?"
-    question, cited = evidence.question, cited_by(findings)
     alone = None
-    if model:
-        alone = _look_alone(evidence.with_antecedents(cited), question=question, model=model)
+    if reader:
+        alone = reader.log_odds(evidence.with_antecedents(cited_by(findings)))
     probability, threshold = draft_probability(
-        measure_draft(findings, question=question, alone=alone)
+        measure_draft(findings, question=evidence.question, alone=alone)
     )
     why = f"{probability:.0%} likely; said from {threshold:.0%}"
     return Verdict(asked, probability >= threshold, probability, why)
-
-
-def quote_verdict(words: Sequence[Evidence], *, question: str, model: ShowsLayers) -> Verdict:
-    """Whether an article's own words answer the question, in place of a draft."""
-    asked = "Do these words answer this question?"
-    fits = _numbers_fit(" ".join(own_words(words)), question, words)
-    if not fits or not may_answer(question, words):
-        return Verdict(asked, False, 0.0, "they lack its names or a number")
-    probability = probability_of(_look_alone(words, question=question, model=model))
-    why = f"{probability:.0%} likely; said from {QUOTED_FROM:.0%}"
-    return Verdict(asked, probability >= QUOTED_FROM, probability, why)
 
 
 def cited_by(findings: Sequence[Finding]) -> list[Evidence]:
@@ -159,13 +180,6 @@ def cited_by(findings: Sequence[Finding]) -> list[Evidence]:
 def unmet_in(question: str, cited: Sequence[Evidence]) -> list[str]:
     """The question's names and numbers that the cited passages and their headings lack."""
     return unmet_anchors(question, _surroundings(cited))
-
-
-def _look_alone(cited: Sequence[Evidence], *, question: str, model: ShowsLayers) -> float:
-    """The log-odds that these words answer the question, when the model reads nothing beside."""
-    probe = learned_probe("alone")
-    seen = glance_at(cited, question=question, model=model, layer=probe.layer)
-    return probe.log_odds(seen.state)
 
 
 def _numbers_fit(said: str, question: str, cited: Sequence[Evidence]) -> bool:

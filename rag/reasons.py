@@ -8,16 +8,18 @@ a draft gives one of two prices, and the article both in one line.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 
 from rag.evidence import Evidence, EvidenceSet, own_words
+from rag.records import Verdict
 from rag.terms import content_words, coverage, numbers
 from rag.verification import Finding
 
 OWN_WORDS = "in its own words"
 # Of the nearest words: an answer that has this many of them need not be followed by them.
 MOSTLY_TOLD = 0.6
+MOST_NEAR = 2  # that are judged after an answer, a second each
 # By their scores: words no nearer to the question than this are as near as those cited.
 AS_NEAR = 0.01
 
@@ -44,37 +46,46 @@ def give_reasons(findings: Sequence[Finding], evidence: EvidenceSet) -> list[Fin
     return given
 
 
-def add_nearest(findings: Sequence[Finding], evidence: EvidenceSet) -> list[Finding]:
+def add_nearest(
+    findings: Sequence[Finding],
+    evidence: EvidenceSet,
+    *,
+    answers: Callable[[Sequence[Evidence]], Verdict] | None,
+) -> list[Finding]:
     """The findings, and after what is kept the words nearest to the question, if they tell more.
 
-    Nothing is added to nothing, as what is near is no answer by itself, nor to an article's own
-    words, nor where other words that are as near are cited already, nor what has no word of the
-    question.
+    Nothing is added to nothing, as what is near is no answer by itself, nor what has no word of the
+    question. `answers` tells whether words answer the question, and if the nearest do not, the
+    next may. Where nobody can tell, the nearest are added unless what is cited is as near.
     """
     kept = [finding for finding in findings if finding.kept]
-    if all(finding.why == OWN_WORDS for finding in kept):
-        return list(findings)
     told = _words(" ".join(finding.text for finding in kept))
-    near = evidence.nearest() if told else []
-    if content_words(evidence.question).isdisjoint(_words(" ".join(i.reading for i in near))):
-        return list(findings)
-    if coverage(_words(" ".join(item.text for item in near)), told) >= MOSTLY_TOLD:
-        return list(findings)
     cited = {item for finding in findings for item in finding.evidence}
-    scores = dict(zip(evidence.pieces, evidence.scores, strict=True))
-    nearer = max(scores[item] for item in near) - max(scores[item] for item in cited)
-    if nearer < AS_NEAR and cited.isdisjoint(near):
-        return list(findings)
-    new = [item for item in near if item not in cited or _words(item.text) - told]
-    begun = near[0].answers and near[0] in cited  # the rest needs its question no more
-    shown = [replace(item, context="") for item in new] if begun else new
-    return [*findings, *quoted(shown, new)]
+    asked = content_words(evidence.question)
+    for near in evidence.likeliest(MOST_NEAR if answers else 1) if kept else []:
+        if asked.isdisjoint(_words(" ".join(item.reading for item in near))):
+            continue
+        if coverage(_words(" ".join(item.text for item in near)), told) >= MOSTLY_TOLD:
+            continue
+        if answers(near).kept if answers else _is_nearer(near, cited, evidence):
+            new = [item for item in near if item not in cited or _words(item.text) - told]
+            begun = near[0].answers and near[0] in cited  # the rest needs its question no more
+            shown = [replace(item, context="") for item in new] if begun else new
+            return [*findings, *quoted(shown, new)]
+    return list(findings)
 
 
 def quoted(shown: Sequence[Evidence], cited: Sequence[Evidence]) -> list[Finding]:
     """Pieces in their own words, as sentences that cite them; `shown` may lack their context."""
     said = zip(own_words(shown), cited, strict=True)
     return [Finding(text, (item,), 1.0, OWN_WORDS) for text, item in said]
+
+
+def _is_nearer(near: Sequence[Evidence], cited: Set[Evidence], evidence: EvidenceSet) -> bool:
+    """Whether words are of what is cited, or nearer to the question than that."""
+    scores = dict(zip(evidence.pieces, evidence.scores, strict=True))
+    nearer = max(scores[item] for item in near) - max(scores[item] for item in cited)
+    return nearer >= AS_NEAR or not cited.isdisjoint(near)
 
 
 def _adds_nothing(sentence: str, *, asked: frozenset[str], question: str) -> bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from langchain_core.messages import BaseMessage
 
 from rag.answering import judge_draft
 from rag.confirmation import (
     DraftSignals,
+    LoneReader,
     cited_by,
     draft_weights,
     may_answer,
@@ -17,6 +20,7 @@ from rag.confirmation import (
     unmet_in,
 )
 from rag.evidence import EvidenceSet, evidence_of
+from rag.layers import Glance
 from rag.records import Chunk, Hit, Verdict
 from rag.verification import Finding, check
 from tests.fakes import ShowingChat, WordEmbedder
@@ -38,11 +42,30 @@ def test_a_draft_is_said_if_the_model_found_the_answer_in_the_evidence(
     findings = [check(CLIP, evidence), check("It costs 90 cents.", evidence)]
     before = Verdict("Do the passages hold the answer?", True, 0.5, "")
     model = ShowingChat(reply=lambda _: "", belief=probe)
-    judged, gate = judge_draft(findings, evidence, gate=before, model=model)
+    judged, gate = judge_draft(
+        findings, evidence, gate=before, reader=LoneReader(evidence.question, model=model)
+    )
     assert [finding.kept for finding in judged] == [kept, False]
     assert gate.kept is kept
     assert gate.text != before.text
     assert ("does not answer this question" in judged[0].why) is not kept
+
+
+def test_the_same_words_are_read_alone_once() -> None:
+    class Counting(ShowingChat):
+        glances: int = 0
+
+        def glance(
+            self, messages: list[BaseMessage], *, layer: int, texts: Sequence[str]
+        ) -> Glance:
+            self.glances += 1
+            return super().glance(messages, layer=layer, texts=texts)
+
+    model = Counting(reply=lambda _: "", belief=9.0)
+    reader = LoneReader("What does a video clip cost?", model=model)
+    words = evidence_of(hits(CLIP))
+    assert reader.verdict(words) == reader.verdict(words)
+    assert model.glances == 1
 
 
 def test_an_abstention_after_a_draft_says_what_the_articles_have_instead() -> None:

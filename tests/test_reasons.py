@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
+from rag.confirmation import LoneReader
 from rag.evidence import EvidenceSet
 from rag.reasons import add_nearest, give_reasons
 from rag.records import Chunk, Hit
 from rag.verification import Finding, check
-from tests.fakes import WordEmbedder
+from tests.fakes import ShowingChat, WordEmbedder
 
 TEXT = (
     "Copywriters use LLMs to draft campaigns. "
@@ -68,7 +71,7 @@ def test_what_is_nearest_to_the_question_follows_an_answer_that_tells_less() -> 
     asked = "What do a query and a picture cost?"
     part, evidence = findings(asked, "A query costs $1.", text=text)
     assert part[0].kept
-    said, nearest = add_nearest(part, evidence)
+    said, nearest = add_nearest(part, evidence, answers=None)
     assert (said, nearest.text) == (part[0], "A query and a picture cost $1 and $5 in all tariffs.")
     assert [(item.text, nearest.support) for item in nearest.evidence] == [(nearest.text, 1.0)]
 
@@ -78,7 +81,7 @@ def test_nothing_is_added_to_an_answer_that_tells_it_or_to_none() -> None:
     asked = "What do a query and a picture cost?"
     for draft in ("A query costs $1 and a picture $5 in all tariffs.", "A query costs $9."):
         given, evidence = findings(asked, draft, text=text)
-        assert add_nearest(given, evidence) == given
+        assert add_nearest(given, evidence, answers=None) == given
 
 
 def test_nothing_is_added_to_an_answer_that_cites_what_is_as_near() -> None:
@@ -86,7 +89,34 @@ def test_nothing_is_added_to_an_answer_that_cites_what_is_as_near() -> None:
     asked = "What is fact 2 of the violin?"
     given, evidence = findings(asked, "Fact 2 of the violin is its 4 parts.", text=text)
     assert evidence.nearest()[0].text.startswith("Fact 1")
-    assert add_nearest(given, evidence) == given
+    assert add_nearest(given, evidence, answers=None) == given
+
+
+@pytest.mark.parametrize(
+    ("answering", "added"),
+    [("7 tones", ["Fact 1 of the violin is its 7 tones."]), ("bow", ["The violin has a bow."])],
+)
+def test_of_the_nearest_words_the_first_that_answer_when_read_alone_are_added(
+    answering: str, added: list[str]
+) -> None:
+    text = "Fact 1 of the violin is its 7 tones. The violin has a bow. It has 4 parts."
+    given, evidence = findings("What is fact 1 of the violin?", "It has 4 parts.", text=text)
+    model = ShowingChat(reply=lambda _: "", belief=9.0, answering=answering)
+    reader = LoneReader(evidence.question, model=model)
+    evidence.cosines = [0.9, 0.8, 0.3]
+    said = add_nearest(given, evidence, answers=reader.verdict)
+    assert [finding.text for finding in said] == ["It has 4 parts.", *added]
+
+
+def test_words_that_do_not_answer_are_not_added_however_near() -> None:
+    text = "A query costs $1. A query and a picture cost $1 and $5 in all tariffs. Rain fell."
+    given, evidence = findings(
+        "What do a query and a picture cost?", "A query costs $1.", text=text
+    )
+    model = ShowingChat(reply=lambda _: "", belief=9.0, answering="no such words")
+    reader = LoneReader(evidence.question, model=model)
+    assert add_nearest(given, evidence, answers=None) != given
+    assert add_nearest(given, evidence, answers=reader.verdict) == given
 
 
 def test_nothing_is_added_that_has_no_word_of_the_question() -> None:
@@ -96,13 +126,13 @@ def test_nothing_is_added_that_has_no_word_of_the_question() -> None:
     assert given[0].kept
     evidence.cosines = [0.3, 0.9]
     assert evidence.nearest()[0].text == "Rain fell."
-    assert add_nearest(given, evidence) == given
+    assert add_nearest(given, evidence, answers=None) == given
 
 
 def test_nothing_is_added_that_is_far_from_the_question() -> None:
     given, evidence = findings("Do campaigns sell?", "Copywriters draft campaigns.")
     assert given[0].kept
-    assert add_nearest(given, evidence) == given
+    assert add_nearest(given, evidence, answers=None) == given
 
 
 def test_what_refers_back_is_added_with_what_it_refers_to() -> None:
@@ -110,7 +140,7 @@ def test_what_refers_back_is_added_with_what_it_refers_to() -> None:
     asked = "Which lake is it an inflow to?"
     given, evidence = findings(asked, "It is a river.", text=text)
     assert given[0].kept
-    assert [finding.text for finding in add_nearest(given, evidence)[1:]] == [
+    assert [finding.text for finding in add_nearest(given, evidence, answers=None)[1:]] == [
         "The Bly is a river.",
         "It is an inflow to the old Newfound Lake of four towns.",
     ]
@@ -120,7 +150,7 @@ def test_the_answer_of_a_faq_is_added_whole_under_its_question() -> None:
     text = "### Which is better for a shop?\n\nNeither is. Each shop needs both tools at times."
     given, evidence = findings("Which is better for my shop?", "It needs tools.", text=text)
     assert given[0].kept
-    assert [finding.text for finding in add_nearest(given, evidence)[1:]] == [
+    assert [finding.text for finding in add_nearest(given, evidence, answers=None)[1:]] == [
         "Which is better for a shop? Neither is.",
         "Each shop needs both tools at times.",
     ]
@@ -130,6 +160,6 @@ def test_of_an_answer_that_was_begun_the_rest_is_added_without_its_question() ->
     text = "### Do we need skills?\n\nNot for business. Most tools today take plain language."
     given, evidence = findings("Do we need skills?", "Not for business.", text=text)
     assert given[0].kept
-    assert [finding.text for finding in add_nearest(given, evidence)[1:]] == [
+    assert [finding.text for finding in add_nearest(given, evidence, answers=None)[1:]] == [
         "Most tools today take plain language."
     ]
