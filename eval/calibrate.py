@@ -4,12 +4,12 @@
     python -m eval.calibrate fit SIGNALS.jsonl ...
 
 `measure` records what the language model makes of the evidence of each question and what it
-drafts, some fifteen seconds each, and goes on where it was cut. `fit` learns the probes and the
-pointer, weighs the signals of both gates by logistic regression, and writes `probe.json`,
-`alone.json`, `pointer.json`, `answerability.json` and `confirmation.json` in `rag/`. Each question
-is judged by weights learned from the others (ten folds), by the probes as by the gates, and a
-gate's threshold is the lowest that lets at most a given share of what should pass be refused. The
-figures are written beside the weights.
+drafts, some fifteen seconds each, and goes on where it was cut. `fit` learns the probes, weighs the
+signals of both gates by logistic regression, and writes `probe.json`, `alone.json`,
+`answerability.json` and `confirmation.json` in `rag/`. Each question is judged by weights learned
+from the others (ten folds), by the probes as by the gates, and a gate's threshold is the lowest
+that lets at most a given share of what should pass be refused. The figures are written beside the
+weights.
 """
 
 from __future__ import annotations
@@ -37,15 +37,12 @@ from rag import (
     Assistant,
     Evidence,
     EvidenceSet,
-    ShowsLayers,
+    ShowsState,
     answer_messages,
     check,
     cited_by,
     draft_sentences,
-    glance_at,
-    learned_pointer,
     load_settings,
-    looks,
     measure,
     measure_draft,
     open_assistant,
@@ -93,33 +90,33 @@ def signals_of(case: Case, *, assistant: Assistant) -> dict[str, Any]:
     evidence = EvidenceSet(question, hits, embedder=embedder)
     read = evidence.select(settings.reading_tokens, count_tokens=embedder.count_tokens)
     before = measure(evidence, read)
-    assert isinstance(model, ShowsLayers)
-    seen = glance_at(read, question=question, model=model, layer=PROBED_LAYER)
+    assert isinstance(model, ShowsState)
+
+    def state_after(pieces: Sequence[Evidence]) -> Any:
+        """Of the model, when it has read these and the question."""
+        messages = answer_messages(question, pieces)
+        state = model.hidden_state(messages, layer=PROBED_LAYER)
+        return np.round(state.astype(np.float64), 4).tolist()
+
+    state = state_after(read)
     writing = model.bind(max_tokens=settings.answer_tokens)
     draft = "".join(chunk.text for chunk in writing.stream(answer_messages(question, read)))
-    pointed = evidence.pointed_at(read, learned_pointer().log_odds(seen.attention))
-    findings = [check(sentence, pointed) for sentence in draft_sentences(draft)]
+    findings = [check(sentence, evidence) for sentence in draft_sentences(draft)]
     kept = " ".join(finding.text for finding in findings if finding.kept)
     line = {"id": case.id, "answerable": case.answerable, **asdict(before), "draft": None}
-    line |= {"state": rounded(seen.state), "withheld": None}
-    line |= {
-        "looks": rounded(looks(seen.attention)),
-        "tells": [tells(case, p.reading) for p in read],
-    }
+    line |= {"state": state, "withheld": None}
 
     def alone(pieces: Sequence[Evidence]) -> dict[str, Any]:
         """What the model makes of these alone, and whether they tell of the answer."""
-        glance = glance_at(pieces, question=question, model=model, layer=PROBED_LAYER)
         told = case.answerable and tells(case, " ".join(piece.reading for piece in pieces))
-        return {"state": rounded(glance.state), "tells": told}
+        return {"state": state_after(pieces), "tells": told}
 
-    line["alone"] = [alone(pieces) for pieces in pointed.likeliest(MOST_ALONE)]
+    line["alone"] = [alone(pieces) for pieces in evidence.likeliest(MOST_ALONE)]
     rest = read_without_answer(
         case, evidence, budget=settings.reading_tokens, count_tokens=embedder.count_tokens
     )
     if rest:
-        seen = glance_at(rest, question=question, model=model, layer=PROBED_LAYER)
-        line["withheld"] = rounded(seen.state)
+        line["withheld"] = state_after(rest)
     if kept:
         after = measure_draft(findings, question=question, alone=None)
         agrees = None
@@ -129,11 +126,6 @@ def signals_of(case: Case, *, assistant: Assistant) -> dict[str, Any]:
         cited = alone(evidence.with_antecedents(cited_by(findings)))
         line["draft"] = {**asdict(after), **cited, "right": right}
     return line
-
-
-def rounded(values: NDArray[np.float32]) -> Any:
-    """The values as lists, to four digits behind the point."""
-    return np.round(values.astype(np.float64), 4).tolist()
 
 
 def fit(
@@ -291,37 +283,6 @@ def learn_alone(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def learn_pointer(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The content of `pointer.json`, from the questions of which some that is read tells.
-
-    "found" counts the questions for which what is looked at most tells of the answer.
-    """
-    asked = [line for line in lines if line["answerable"] and any(line["tells"])]
-    counts = [len(line["tells"]) for line in asked]
-    groups = np.repeat(np.arange(len(asked)), counts)
-    labels = np.concatenate([line["tells"] for line in asked])
-    shares = 1.0 / np.repeat(counts, counts)  # a question counts once, however much is read for it
-    _, weights, judged = learn_linear(
-        np.concatenate([line["looks"] for line in asked]),
-        labels,
-        groups=groups,
-        shares=shares / shares.mean(),
-    )
-    most = [
-        int(np.flatnonzero(groups == n)[judged[groups == n].argmax()]) for n in range(len(asked))
-    ]
-    found = int(labels[most].sum())
-    return {
-        "figures": {
-            "date": date.today().isoformat(),
-            "questions": len(asked),
-            "found": found,
-            "found_95": [round(end, 3) for end in wilson(found, len(asked))],
-        },
-        "weights": weights,
-    }
-
-
 def learn_both(lines: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The contents of `answerability.json` and `confirmation.json`.
 
@@ -361,11 +322,9 @@ def main() -> None:
     probe = learn_probe(lines)
     words_alone = learn_alone(lines)
     first, second = learn_both(lines)
-    pointer = learn_pointer(lines)
     learned = {
         "probe": probe,
         "alone": words_alone,
-        "pointer": pointer,
         "answerability": first,
         "confirmation": second,
     }

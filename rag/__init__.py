@@ -38,7 +38,7 @@ from rag.records import (  # noqa: E402
 )
 
 if TYPE_CHECKING:
-    from rag.answerability import ShowsLayers, Signals, glance_at, measure
+    from rag.answerability import ShowsState, Signals, measure
     from rag.answering import draft_sentences
     from rag.articles import MOST_BYTES, SUFFIXES
     from rag.batch import json_lines
@@ -65,7 +65,6 @@ if TYPE_CHECKING:
         open_retriever,
         sha256_of_model,
     )
-    from rag.pointing import learned_pointer, looks
     from rag.prompts import answer_messages
     from rag.reports import IndexProgress, IndexReport
     from rag.roots import FailedFile, read_articles, shipped_corpus
@@ -88,7 +87,6 @@ _LATER = {
     "MOST_BYTES": "rag.articles",
     "SUFFIXES": "rag.articles",
     "Settings": "rag.settings",
-    "ShowsLayers": "rag.answerability",
     "Signals": "rag.answerability",
     "UploadReport": "rag.library",
     "add_articles": "rag.library",
@@ -96,12 +94,10 @@ _LATER = {
     "check": "rag.verification",
     "cited_by": "rag.confirmation",
     "draft_sentences": "rag.answering",
-    "glance_at": "rag.answerability",
+    "ShowsState": "rag.answerability",
     "json_lines": "rag.batch",
-    "learned_pointer": "rag.pointing",
     "list_articles": "rag.library",
     "load_settings": "rag.settings",
-    "looks": "rag.pointing",
     "measure": "rag.answerability",
     "measure_draft": "rag.confirmation",
     "open_assistant": "rag.pipeline",
@@ -159,7 +155,7 @@ __all__ = [
     "Section",
     "Sentence",
     "Settings",
-    "ShowsLayers",
+    "ShowsState",
     "Signals",
     "Timings",
     "UploadReport",
@@ -170,12 +166,9 @@ __all__ = [
     "check",
     "cited_by",
     "draft_sentences",
-    "glance_at",
     "json_lines",
-    "learned_pointer",
     "list_articles",
     "load_settings",
-    "looks",
     "measure",
     "measure_draft",
     "open_assistant",

@@ -26,8 +26,6 @@ from langchain_core.messages import BaseMessage
 from numpy.typing import NDArray
 
 from rag.evidence import Evidence, EvidenceSet
-from rag.layers import Glance
-from rag.pointing import learned_pointer
 from rag.prompts import answer_messages
 from rag.terms import name_is_in, names, numbers, numbers_asked_about
 
@@ -113,33 +111,23 @@ def measure(evidence: EvidenceSet, read: Sequence[Evidence]) -> Signals:
     )
 
 
-def look(
+def probe_model(
     signals: Signals, *, read: Sequence[Evidence], question: str, model: BaseChatModel
-) -> tuple[Signals, list[float]]:
-    """The signals with what the model makes of the evidence, and where in it it looks.
-
-    That is the log-odds of each piece; empty, and the signals as they are, if it shows nothing.
-    """
-    if not isinstance(model, ShowsLayers):
-        return signals, []
+) -> Signals:
+    """The signals with what the model makes of the evidence, if it shows that."""
+    if not isinstance(model, ShowsState):
+        return signals
     probe = learned_probe()
-    seen = glance_at(read, question=question, model=model, layer=probe.layer)
-    pointed = learned_pointer().log_odds(seen.attention)
-    return replace(signals, probe=probe.log_odds(seen.state)), pointed
-
-
-def glance_at(read: Sequence[Evidence], *, question: str, model: ShowsLayers, layer: int) -> Glance:
-    """What a model makes of evidence when it is about to answer, its attention to each piece."""
-    texts = [" ".join(piece.text.split()) for piece in read]
-    return model.glance(answer_messages(question, read), layer=layer, texts=texts)
+    state = model.hidden_state(answer_messages(question, read), layer=probe.layer)
+    return replace(signals, probe=probe.log_odds(state))
 
 
 @runtime_checkable
-class ShowsLayers(Protocol):
+class ShowsState(Protocol):
     """A model that shows what it makes of a prompt, as `rag.llm.LlamaChat` does."""
 
-    def glance(self, messages: list[BaseMessage], *, layer: int, texts: Sequence[str]) -> Glance:
-        """Its state after a layer (from 0), and its attention to texts of the last message."""
+    def hidden_state(self, messages: list[BaseMessage], *, layer: int) -> NDArray[np.float32]:
+        """Its state after a layer (from 0) at the end of the prompt, as wide as the model."""
         ...
 
 

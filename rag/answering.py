@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING
 
 from rag.answerability import (
     WEIGHED_MODEL,
-    ShowsLayers,
+    ShowsState,
     Signals,
     Weights,
     learned_weights,
-    look,
     measure,
+    probe_model,
     unmet_anchors,
 )
 from rag.confirmation import LoneReader, cited_by, draft_verdict, nearest_words
@@ -118,10 +118,10 @@ def stream_answer(
     evidence = EvidenceSet(query.standalone, hits, embedder=embedder)
     read = evidence.select(settings.reading_tokens, count_tokens=embedder.count_tokens)
     gate = None
-    pointed: list[float] = []
+    reader = None
     weighed = settings.model == WEIGHED_MODEL and not settings.llm_url
     if settings.gate:
-        signals, weights, pointed = weigh(evidence, read, model=model if weighed else None)
+        signals, weights = weigh(evidence, read, model=model if weighed else None)
         probability, threshold = weights.probability(signals), weights.threshold
         answerable = probability >= threshold
         why = f"{probability:.0%} likely; answered from {threshold:.0%}"
@@ -131,8 +131,8 @@ def stream_answer(
             instead = instead or not_mentioned(query, hits)
             yield finish((), f"{looked_at(hits)}{instead}", gate)
             return
-        if pointed:
-            evidence = evidence.pointed_at(read, pointed)
+        if signals.probe is not None and isinstance(model, ShowsState):
+            reader = LoneReader(evidence.question, model=model)
     draft = ""
     for chunk in model.bind(max_tokens=settings.answer_tokens).stream(
         answer_messages(query.standalone, read)
@@ -151,9 +151,6 @@ def stream_answer(
     findings = [judge(sentence, evidence) for sentence in draft_sentences(draft)]
     instead = nearest_words(query.standalone, cited_by(findings)[:1] or evidence.nearest())
     instead = instead or f"{not_mentioned(query, hits)} Nothing drafted from them held."
-    reader = None
-    if pointed and isinstance(model, ShowsLayers):
-        reader = LoneReader(evidence.question, model=model)
     if gate:
         findings, gate = judge_draft(findings, evidence, gate=gate, reader=reader)
     if settings.verify:
@@ -165,18 +162,16 @@ def stream_answer(
 
 def weigh(
     evidence: EvidenceSet, read: Sequence[Evidence], *, model: BaseChatModel | None
-) -> tuple[Signals, Weights, list[float]]:
-    """What speaks for the evidence holding the answer, the weights to judge it by, and where.
+) -> tuple[Signals, Weights]:
+    """What speaks for the evidence holding the answer, and the weights to judge it by.
 
-    The last are the log-odds of each piece that is read, if the language model shows them. It
-    reads them if it is given, unless the other signals already make it hopeless.
+    The language model reads it if it is given, unless the other signals already make it hopeless.
     """
     with_model, without = learned_weights()
     signals = measure(evidence, read)
-    pointed: list[float] = []
     if model is not None and without.probability(signals) >= HOPELESS:
-        signals, pointed = look(signals, read=read, question=evidence.question, model=model)
-    return signals, without if signals.probe is None else with_model, pointed
+        signals = probe_model(signals, read=read, question=evidence.question, model=model)
+    return signals, without if signals.probe is None else with_model
 
 
 def judge_draft(
@@ -191,7 +186,7 @@ def judge_draft(
     A draft that answers something else is withdrawn. Where nothing is left, the articles' own
     words that most likely answer are said if they have the question's names, a number where it
     asks for one, and surely answer it, which only the model can tell. `gate` is the first gate's
-    word, `reader` None if the model shows no layers.
+    word, `reader` None if the model shows no state.
     """
     if any(finding.kept for finding in findings):
         gate = draft_verdict(findings, evidence, reader=reader)

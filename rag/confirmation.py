@@ -23,13 +23,13 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from rag.answerability import (
-    ShowsLayers,
-    glance_at,
+    ShowsState,
     learned_probe,
     probability_of,
     unmet_anchors,
 )
 from rag.evidence import Evidence, EvidenceSet, own_words
+from rag.prompts import answer_messages
 from rag.records import Verdict
 from rag.terms import amounts, content_words, name_is_in, names, numbers, numbers_asked_about
 
@@ -130,7 +130,7 @@ class LoneReader:
     The same words are read once.
     """
 
-    def __init__(self, question: str, *, model: ShowsLayers) -> None:
+    def __init__(self, question: str, *, model: ShowsState) -> None:
         self.question = question
         self._model = model
         self._probe = learned_probe("alone")
@@ -140,10 +140,9 @@ class LoneReader:
         """The log of how likely these words answer the question against that they do not."""
         key = tuple(words)
         if key not in self._read:
-            seen = glance_at(
-                words, question=self.question, model=self._model, layer=self._probe.layer
-            )
-            self._read[key] = self._probe.log_odds(seen.state)
+            messages = answer_messages(self.question, words)
+            state = self._model.hidden_state(messages, layer=self._probe.layer)
+            self._read[key] = self._probe.log_odds(state)
         return self._read[key]
 
     def verdict(self, words: Sequence[Evidence]) -> Verdict:

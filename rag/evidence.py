@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -30,7 +29,7 @@ RANK_WEIGHT = 0.1  # standing in the passage that retrieval liked best
 
 # From this cosine with a question on, a piece is worth showing to who asked it.
 NEAR = 0.5
-NEAR_IF_LOOKED_AT = 0.3
+NEAR_IF_JUDGED = 0.3  # where the language model tells whether it answers
 LEAST_TOLD = 2  # content words without which a piece tells nothing: a date in a cell
 MARKED_HEADING = re.compile(r"#{1,6} ")
 # "Here's a closer look at the two;" tells of the text that follows it, and of nothing else.
@@ -217,7 +216,6 @@ class EvidenceSet:
         self.question = question
         self.pieces = evidence_of(hits)
         self._embedder = embedder
-        self._least_cosine = NEAR
         self._similarities: dict[str, list[float]] = {}  # asked for by check and comparison
         self.words = [content_words(piece.reading) for piece in self.pieces]
         self.numbers = [numbers(piece.reading) for piece in self.pieces]
@@ -231,18 +229,16 @@ class EvidenceSet:
 
         It comes with what it refers back to; the answer to a question of the article comes whole.
         """
-        return next(iter(self.likeliest(1)), [])
+        return next(iter(self.likeliest(1, least_cosine=NEAR)), [])
 
-    def likeliest(self, count: int) -> list[list[Evidence]]:
+    def likeliest(
+        self, count: int, *, least_cosine: float = NEAR_IF_JUDGED
+    ) -> list[list[Evidence]]:
         """What answers the question most likely, as `nearest`, next most likely, and so on.
 
         These are `count` of different words, less those that are not near in meaning.
         """
-        telling = [
-            i
-            for i, score in enumerate(self.scores)
-            if len(self.words[i]) >= LEAST_TOLD and score > -math.inf
-        ]
+        telling = [i for i, words in enumerate(self.words) if len(words) >= LEAST_TOLD]
         found: list[list[Evidence]] = []
         near: list[bool] = []
         for number in sorted(telling, key=lambda i: -self.scores[i]):
@@ -254,7 +250,7 @@ class EvidenceSet:
             whole = [other for other in self.pieces if other.group == piece.group]
             complete = piece.answers and len(whole) <= LONGEST_ANSWER
             found.append(whole if complete else self.with_antecedents([piece]))
-            near.append(self.cosines[number] >= self._least_cosine)
+            near.append(self.cosines[number] >= least_cosine)
         return [words for words, is_near in zip(found, near, strict=True) if is_near]
 
     def with_antecedents(self, pieces: Sequence[Evidence]) -> list[Evidence]:
@@ -271,10 +267,7 @@ class EvidenceSet:
 
     @cached_property
     def scores(self) -> list[float]:
-        """How likely each piece answers the question: by meaning, words and rank.
-
-        Once the language model has read it, by where that looked: see `pointed_at`.
-        """
+        """How likely each piece answers the question: by meaning, words and rank."""
         rarity = self._rarity()
         total = sum(rarity.values()) or 1.0
         return [
@@ -283,17 +276,6 @@ class EvidenceSet:
             + RANK_WEIGHT / piece.rank
             for i, piece in enumerate(self.pieces)
         ]
-
-    def pointed_at(self, read: Sequence[Evidence], log_odds: Sequence[float]) -> EvidenceSet:
-        """The same evidence, scored by where the language model looked in what it has `read`.
-
-        What it looked at most is then the nearest, even if it is rather far in meaning.
-        """
-        pointed = copy(self)
-        worth = dict(zip(read, log_odds, strict=True))
-        pointed.scores = [worth.get(piece, -math.inf) for piece in self.pieces]
-        pointed._least_cosine = NEAR_IF_LOOKED_AT
-        return pointed
 
     def _rarity(self) -> dict[str, float]:
         """For each content word of the question, how few of the passages have it."""

@@ -1,15 +1,14 @@
-"""What a language model makes of a prompt before it says a word: its state, and where it looks.
+"""What a language model makes of a prompt before it says a word: the state after one layer.
 
 llama.cpp hands out only what its last layer says, while what a model knows of its own prompt is
-told best by the layers further down. So the last token of a prompt is read once more, in a context
-of its own that is given the state of the model up to there and that is watched on its way.
+told best by a layer further down. So the last token of a prompt is read once more, in a context of
+its own that is given the state of the model up to there, and that ends its work at that layer.
 """
 
 from __future__ import annotations
 
 import ctypes
 import weakref
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,21 +19,8 @@ if TYPE_CHECKING:
     from llama_cpp import Llama
 
 
-@dataclass(frozen=True, slots=True)
-class Glance:
-    """What a model makes of a prompt at its last token.
-
-    `state` is the residual stream after one layer (float32, as wide as the model). `attention` is
-    how much of each head's attention each token, or text of some, gets (float32, layers x heads x
-    tokens; all tokens together get 1).
-    """
-
-    state: NDArray[np.float32]
-    attention: NDArray[np.float32]
-
-
-class Layers:
-    """The layers of one model, watched; `number` is that of the state, from 0.
+class Layer:
+    """The residual stream of one model after one layer, numbered from 0.
 
     Raises `RuntimeError` where llama.cpp has no room for another context, or no such layer.
     """
@@ -45,13 +31,11 @@ class Layers:
 
         self.number = number
         self._llama = llama  # must not be freed before the context
-        layers: int = llama_cpp.llama_model_n_layer(llama.model)
-        self._watched = [f"l_out-{number}", *(f"kq_soft_max-{n}" for n in range(layers))]
-        self._found: dict[str, NDArray[np.float32]] = {}
+        self._width: int = llama.n_embd()
+        self._found: NDArray[np.float32] | None = None
         self._ggml = load_shared_library("ggml-base", Path(llama_cpp.__file__).parent / "lib")
-        self._ggml.ggml_get_name.argtypes = self._ggml.ggml_nelements.argtypes = [ctypes.c_void_p]
+        self._ggml.ggml_get_name.argtypes = [ctypes.c_void_p]
         self._ggml.ggml_get_name.restype = ctypes.c_char_p
-        self._ggml.ggml_nelements.restype = ctypes.c_int64
         get = self._ggml.ggml_backend_tensor_get
         get.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t]
         get.restype = None
@@ -69,20 +53,18 @@ class Layers:
             raise RuntimeError("llama.cpp could not make a second context")
         weakref.finalize(self, llama_cpp.llama_free, self._context)
 
-    def read(self, token: int, *, position: int, state: bytes) -> Glance:
-        """What the model makes of a token at a position of a prompt.
+    def read(self, token: int, *, position: int, state: bytes) -> NDArray[np.float32]:
+        """The state (float32, as wide as the model) after a token at a position of a prompt.
 
         `state` is `llama_state_seq_get_data` of all tokens before it.
         """
         import llama_cpp
 
-        # So that the tokens lie in their order from the first place on, as attention is read by it.
-        llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(self._context), False)
         given = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
         if not llama_cpp.llama_state_seq_set_data(self._context, given, len(given), 0):
             raise RuntimeError("llama.cpp refused a state")
         batch = llama_cpp.llama_batch_init(1, 0, 1)
-        self._found = {}
+        self._found = None
         try:
             batch.n_tokens = 1
             batch.token[0], batch.pos[0], batch.logits[0] = token, position, True
@@ -90,20 +72,16 @@ class Layers:
             refused = self._decode(self._context, batch)
         finally:
             llama_cpp.llama_batch_free(batch)
-        if refused or len(self._found) < len(self._watched):
-            raise RuntimeError(f"llama.cpp computed no layer {self.number} of a glance")
-        state_after, *looks = (self._found[name] for name in self._watched)
-        heads: int = llama_cpp.llama_model_n_head(self._llama.model)
-        # What follows the last token is room that llama.cpp kept for more.
-        attention = [look.reshape(heads, -1)[:, : position + 1] for look in looks]
-        return Glance(state_after, np.stack(attention))
+        if refused or self._found is None:
+            raise RuntimeError(f"llama.cpp computed no layer {self.number}")
+        return self._found
 
     def _visit(self, tensor: Any, is_asked: bool, _: Any) -> bool:
         """Whether a step is wanted; then, once it is computed, whether to go on."""
-        name: str = self._ggml.ggml_get_name(tensor).decode("ascii", "replace")
-        if is_asked or name not in self._watched:
-            return name in self._watched
-        found = np.empty(self._ggml.ggml_nelements(tensor), dtype=np.float32)
+        wanted = self._ggml.ggml_get_name(tensor) == f"l_out-{self.number}".encode()
+        if is_asked or not wanted:
+            return bool(wanted)
+        found = np.empty(self._width, dtype=np.float32)
         self._ggml.ggml_backend_tensor_get(tensor, found.ctypes.data, 0, found.nbytes)
-        self._found[name] = found
-        return len(self._found) < len(self._watched)
+        self._found = found
+        return False

@@ -26,7 +26,7 @@ from pydantic import PrivateAttr, SecretStr
 
 from rag.engine import physical_cores
 from rag.errors import DependencyError, EngineError, ModelError, UsageError
-from rag.layers import Glance, Layers
+from rag.layers import Layer
 from rag.prefixes import Memory, Prefixes, State, shared_prefix
 from rag.stopping import TextUntilStop
 
@@ -64,7 +64,7 @@ class LlamaChat(BaseChatModel):
     _formatter: Any = PrivateAttr()
     _lock: threading.Lock = PrivateAttr(default_factory=threading.Lock)
     _prefixes: Prefixes = PrivateAttr(default_factory=Prefixes)
-    _layers: Layers | None = PrivateAttr(default=None)
+    _layer: Layer | None = PrivateAttr(default=None)
 
     def model_post_init(self, context: Any, /) -> None:
         try:
@@ -87,7 +87,6 @@ class LlamaChat(BaseChatModel):
                 n_threads_batch=threads,
                 n_gpu_layers=self.gpu_layers,
                 seed=self.seed,
-                flash_attn=False,  # it keeps to itself where the model looks, see `glance`
                 verbose=False,
             )
         except (ValueError, RuntimeError, OSError) as error:
@@ -145,50 +144,26 @@ class LlamaChat(BaseChatModel):
             yield from islice(self._llama.generate(prompt, temp=0.0), max_tokens)
             self._llama.reset()
 
-    def glance(self, messages: list[BaseMessage], *, layer: int, texts: Sequence[str]) -> Glance:
-        """What the model makes of a prompt at its end.
+    def hidden_state(self, messages: list[BaseMessage], *, layer: int) -> NDArray[np.float32]:
+        """What the model makes of a prompt, after this layer (from 0) at its last token.
 
-        That is its state after a layer (from 0), and the attention that goes to each of these texts
-        of the last message, in this order. What is read for it need not be read again for the
-        reply.
+        As wide as the model. What is read for it need not be read again for the reply.
 
         Raises `UsageError` if the prompt is longer than the context, `EngineError` if there is no
-        such layer, `ValueError` if a text is not there.
+        such layer.
         """
         prompt = self._prompt_tokens(messages)
         self._refuse_if_long(prompt, answer_tokens=0)
-        spans = self._spans(prompt, texts)
         llama = self._llama
         with self._lock:
             try:
-                if self._layers is None or self._layers.number != layer:
-                    self._layers = Layers(llama, number=layer)
+                if self._layer is None or self._layer.number != layer:
+                    self._layer = Layer(llama, number=layer)
                 llama.n_tokens = shared_prefix(llama.input_ids[: llama.n_tokens], prompt[:-1])
                 llama.eval(prompt[llama.n_tokens : -1])
-                position = len(prompt) - 1
-                found = self._layers.read(prompt[-1], position=position, state=self._state())
+                return self._layer.read(prompt[-1], position=len(prompt) - 1, state=self._state())
             except (RuntimeError, ValueError) as error:
                 raise self._failed(error) from error
-        attention = np.zeros((*found.attention.shape[:2], len(spans)), dtype=np.float32)
-        for number, span in enumerate(spans):
-            attention[:, :, number] = found.attention[:, :, span].sum(axis=-1)
-        return Glance(found.state, attention)
-
-    def _spans(self, prompt: Sequence[int], texts: Sequence[str]) -> list[slice]:
-        """Which tokens of a prompt hold any of each text."""
-        written = [self._llama.detokenize([token], special=True) for token in prompt]
-        ends = np.cumsum([len(piece) for piece in written])
-        held = b"".join(written)
-        spans = []
-        start = 0
-        for text in texts:
-            sought = text.encode("utf-8", "replace")
-            start = held.index(sought, start)
-            end = start + len(sought)
-            first, last = np.searchsorted(ends, [start, end - 1], side="right")
-            spans.append(slice(int(first), int(last) + 1))
-            start = end
-        return spans
 
     def _generate(
         self,

@@ -62,7 +62,8 @@ def add_nearest(
     told = _words(" ".join(finding.text for finding in kept))
     cited = {item for finding in findings for item in finding.evidence}
     asked = content_words(evidence.question)
-    for near in evidence.likeliest(MOST_NEAR if answers else 1) if kept else []:
+    nearest = evidence.likeliest(MOST_NEAR) if answers else [evidence.nearest()]
+    for near in nearest if kept else []:
         if asked.isdisjoint(_words(" ".join(item.reading for item in near))):
             continue
         if coverage(_words(" ".join(item.text for item in near)), told) >= MOSTLY_TOLD:

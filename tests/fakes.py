@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from rag.answerability import learned_probe
-from rag.layers import Glance
-from rag.pointing import learned_pointer
 from rag.terms import content_words
 
 
@@ -78,27 +76,23 @@ class ScriptedChat(BaseChatModel):
 
 
 class ShowingChat(ScriptedChat):
-    """Shows its layers besides.
+    """Shows its state besides.
 
-    Its probes read `belief` from its state: the log-odds of an answer; that of words alone its
-    contrary if they lack `answering`. It looks at each fact as much as at the others, but at one
-    with `looked_at` in it.
+    Its probes read `belief` from it: the log-odds of an answer; that of words alone its contrary if
+    no fact that it reads has `answering` in it.
     """
 
     belief: float
-    looked_at: str = ""
     answering: str = ""
 
-    def glance(self, messages: list[BaseMessage], *, layer: int, texts: Sequence[str]) -> Glance:
-        probes, pointer = [learned_probe(), learned_probe("alone")], learned_pointer()
+    def hidden_state(self, messages: list[BaseMessage], *, layer: int) -> NDArray[np.float32]:
+        probes = [learned_probe(), learned_probe("alone")]
         assert all(layer == probe.layer for probe in probes)
-        assert all(text in str(messages[-1].text) for text in texts)
-        alone = self.belief if self.answering in " ".join(texts) else -self.belief
+        facts = str(messages[-1].text).partition("Question:")[0]
+        alone = self.belief if self.answering in facts else -self.belief
         told = np.array([self.belief, alone]) - [probe.bias for probe in probes]
         state = np.linalg.pinv(np.array([probe.weights for probe in probes])) @ told
-        seen = [bool(self.looked_at) and self.looked_at in text for text in texts]
-        attention = 0.01 * np.exp(np.outer(np.sign(pointer.weights), seen))
-        return Glance(state.astype(np.float32), attention[None].astype(np.float32))
+        return state.astype(np.float32)
 
 
 def _result(message: AIMessage) -> ChatResult:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from rag.answerability import Signals, learned_weights, look, measure
+from rag.answerability import Signals, learned_weights, measure, probe_model
 from rag.evidence import EvidenceSet
 from tests.fakes import ScriptedChat, ShowingChat, WordEmbedder
 from tests.passages import hit
@@ -19,27 +19,17 @@ def test_what_the_model_makes_of_the_evidence_is_read_from_its_state(belief: flo
     evidence = EvidenceSet(ASKED, [hit("A video clip costs $5.")], embedder=WordEmbedder())
     signals = measure(evidence, evidence.pieces)
     model = ShowingChat(reply=lambda _: pytest.fail("wrote"), belief=belief)
-    shown, _ = look(signals, read=evidence.pieces, question=ASKED, model=model)
+    shown = probe_model(signals, read=evidence.pieces, question=ASKED, model=model)
     assert shown.probe == pytest.approx(belief, abs=1e-3)
     assert replace(shown, probe=None) == signals
-
-
-def test_what_the_model_looks_at_is_the_likeliest() -> None:
-    text = "An image costs 4\ncents. A video clip costs $5. Audio costs vary."
-    evidence = EvidenceSet(ASKED, [hit(text)], embedder=WordEmbedder())
-    signals = measure(evidence, evidence.pieces)
-    model = ShowingChat(reply=lambda _: "", belief=0.0, looked_at="Audio")
-    _, pointed = look(signals, read=evidence.pieces, question=ASKED, model=model)
-    assert len(pointed) == 3
-    assert pointed[2] > pointed[0] == pytest.approx(pointed[1])
 
 
 def test_a_model_that_shows_nothing_is_left_out() -> None:
     evidence = EvidenceSet(ASKED, [hit("A video clip costs $5.")], embedder=WordEmbedder())
     signals = measure(evidence, evidence.pieces)
     silent = ScriptedChat(reply=lambda _: "Yes")
-    shown = look(signals, read=evidence.pieces, question=ASKED, model=silent)
-    assert shown == (signals, [])
+    shown = probe_model(signals, read=evidence.pieces, question=ASKED, model=silent)
+    assert shown == signals
 
 
 def test_the_learned_weights_point_the_right_way() -> None:

@@ -34,7 +34,7 @@ updating
 watching library
 retrieval
 evidence
-prompts model_server layers pointing prefixes stopping name_faults number_faults
+prompts model_server layers prefixes stopping name_faults number_faults
 llm verification answerability conversation
 disagreement reasons
 confirmation

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from eval.calibrate import SIGNALS, learn_alone, learn_gate, learn_pointer, learn_probe
+from eval.calibrate import SIGNALS, learn_alone, learn_gate, learn_probe
 
 WIDTH = 12
 HOLDS, STYLE = 0, 1  # what the first two of a state's values tell
@@ -89,26 +89,6 @@ def test_no_words_are_judged_by_what_was_learned_from_their_question() -> None:
         pieces = [{"state": state, "tells": number % 2 == 0}] * 3
         lines.append({"alone": pieces, "draft": {**pieces[0], "right": number % 4 == 0}})
     assert 0.25 < learn_alone(lines)["figures"]["auroc"] < 0.75  # all noise, though 200 wide
-
-
-def test_the_pointer_learns_which_heads_look_at_the_answer() -> None:
-    noise = np.random.default_rng(2)
-    lines = []
-    for number in range(40):
-        facts = 3 + number % 4
-        tells = [fact == number % 3 for fact in range(facts)]
-        looks = noise.normal(0, 0.5, (facts, WIDTH))
-        looks[:, 3] += np.array(tells) * 2.0
-        lines.append({"answerable": True, "tells": tells, "looks": looks.tolist()})
-    nothing = {"answerable": True, "tells": [False], "looks": [[9.0] * WIDTH]}
-    unanswerable = {"answerable": False, "tells": [False], "looks": [[9.0] * WIDTH]}
-    learned = learn_pointer([*lines, nothing, unanswerable])
-    assert learned["figures"]["questions"] == 40
-    assert learned["figures"]["found"] >= 36
-    assert int(np.argmax(learned["weights"])) == 3
-    # Where no head looks at the answer, no more is found than by chance.
-    blind = [line | {"looks": noise.normal(size=np.shape(line["looks"]))} for line in lines]
-    assert learn_pointer(blind)["figures"]["found"] < 24
 
 
 def test_learning_prefers_the_signal_that_tells() -> None:

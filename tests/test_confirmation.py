@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from langchain_core.messages import BaseMessage
+from numpy.typing import NDArray
 
 from rag.answering import judge_draft
 from rag.confirmation import (
@@ -20,7 +21,6 @@ from rag.confirmation import (
     unmet_in,
 )
 from rag.evidence import EvidenceSet, evidence_of
-from rag.layers import Glance
 from rag.records import Chunk, Hit, Verdict
 from rag.verification import Finding, check
 from tests.fakes import ShowingChat, WordEmbedder
@@ -53,19 +53,17 @@ def test_a_draft_is_said_if_the_model_found_the_answer_in_the_evidence(
 
 def test_the_same_words_are_read_alone_once() -> None:
     class Counting(ShowingChat):
-        glances: int = 0
+        readings: int = 0
 
-        def glance(
-            self, messages: list[BaseMessage], *, layer: int, texts: Sequence[str]
-        ) -> Glance:
-            self.glances += 1
-            return super().glance(messages, layer=layer, texts=texts)
+        def hidden_state(self, messages: list[BaseMessage], *, layer: int) -> NDArray[np.float32]:
+            self.readings += 1
+            return super().hidden_state(messages, layer=layer)
 
     model = Counting(reply=lambda _: "", belief=9.0)
     reader = LoneReader("What does a video clip cost?", model=model)
     words = evidence_of(hits(CLIP))
     assert reader.verdict(words) == reader.verdict(words)
-    assert model.glances == 1
+    assert model.readings == 1
 
 
 def test_an_abstention_after_a_draft_says_what_the_articles_have_instead() -> None:

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from langchain_core.messages import HumanMessage, SystemMessage
 
 from rag.errors import EngineError, ModelError, UsageError
-from rag.layers import Glance
 from rag.llm import LlamaChat
 from rag.prefixes import Prefixes, State
 from rag.stopping import TextUntilStop
@@ -143,67 +142,40 @@ def test_probabilities_are_reported_as_openai_does(smollm: LlamaChat) -> None:
     assert sum(np.exp(values)) <= 1.0 + 1e-6
 
 
-GROW = "Glaciers grow by snow. Clouds do not. Do glaciers grow?"
-
-
-def glance(chat: LlamaChat, asked: str, *texts: str, layer: int = 7) -> Glance:
-    return chat.glance([HumanMessage(asked)], layer=layer, texts=texts)
-
-
 @pytest.mark.models
 def test_the_state_after_a_layer_is_that_of_the_whole_prompt(smollm: LlamaChat) -> None:
+    prompt = [HumanMessage("Glaciers grow by snow. Do glaciers grow?")]
     smollm.exchange_memory()
-    state = glance(smollm, GROW).state
+    state = smollm.hidden_state(prompt, layer=7)
     assert state.shape == (576,)
     assert np.isfinite(state).all()
     smollm.bind(max_tokens=2).invoke("Glaciers grow by snow. Something else.")
-    np.testing.assert_allclose(glance(smollm, GROW).state, state, atol=0.05)
+    np.testing.assert_allclose(smollm.hidden_state(prompt, layer=7), state, atol=0.05)
     others = [
-        glance(smollm, GROW.replace("Do glaciers", "Why do they")).state,
-        glance(smollm, GROW, layer=8).state,
+        smollm.hidden_state([HumanMessage("Glaciers grow by snow. Why do they grow?")], layer=7),
+        smollm.hidden_state(prompt, layer=8),
     ]
     assert all(np.abs(other - state).max() > 0.5 for other in others)
 
 
 @pytest.mark.models
-def test_each_text_of_a_prompt_gets_its_share_of_the_attention(smollm: LlamaChat) -> None:
-    parts = ["Glaciers grow by snow.", "Clouds do not.", "Do glaciers grow?"]
-    attention = glance(smollm, GROW, *parts).attention
-    whole = glance(smollm, GROW, GROW).attention
-    assert attention.shape == (30, 9, 3)  # the layers and heads of this model
-    assert (attention > 0).all()
-    assert (whole < 1).all()  # the rest goes to the template
-    np.testing.assert_allclose(attention.sum(axis=-1), whole[:, :, 0], atol=0.02)
-    glance(smollm, "Something much longer that was asked in between. " * 20)
-    np.testing.assert_allclose(glance(smollm, GROW, *parts).attention, attention, atol=0.02)
-
-
-@pytest.mark.models
-def test_there_is_no_glance_at_what_is_not_there(smollm: LlamaChat) -> None:
-    with pytest.raises(ValueError, match="not found"):
-        glance(smollm, GROW, "Clouds do not.", "Glaciers grow by snow.")
-    assert glance(smollm, GROW).attention.shape == (30, 9, 0)
-
-
-@pytest.mark.models
 @pytest.mark.parametrize("asked", ["Do glaciers grow?", "Is \ud800 red?", "red green blue " * 80])
-def test_the_model_goes_on_from_a_glance_as_if_it_had_not_been_read(
+def test_the_model_goes_on_from_a_state_as_if_it_had_not_been_read(
     smollm: LlamaChat, asked: str
 ) -> None:
-    seen = glance(smollm, asked, asked)
-    assert (seen.attention > 0).all()
+    smollm.hidden_state([HumanMessage(asked)], layer=7)
     went_on = likeliest(smollm, asked)
     smollm.exchange_memory()
     assert went_on == pytest.approx(likeliest(smollm, asked), abs=0.3)
 
 
 @pytest.mark.models
-def test_a_glance_that_cannot_be_had_is_refused_in_words(smollm: LlamaChat) -> None:
+def test_a_state_that_cannot_be_read_is_refused_in_words(smollm: LlamaChat) -> None:
     with pytest.raises(EngineError, match="no layer 99"):
-        glance(smollm, "red", layer=99)
+        smollm.hidden_state([HumanMessage("red")], layer=99)
     with pytest.raises(UsageError, match="more than the context"):
-        glance(smollm, "word " * 2000)
-    assert glance(smollm, "red").state.any()
+        smollm.hidden_state([HumanMessage("word " * 2000)], layer=7)
+    assert smollm.hidden_state([HumanMessage("red")], layer=7).any()
 
 
 @pytest.mark.models

@@ -42,7 +42,6 @@ def assistant(
     reply: str | Callable[[str], str],
     *,
     belief: float | None = 9.0,
-    looked_at: str = "",
     answering: str = "",
     text: str = ARTICLE,
     **settings: Any,
@@ -53,7 +52,7 @@ def assistant(
         retriever=OneArticle(text=text),
         model=ScriptedChat(reply=speak)
         if belief is None
-        else ShowingChat(reply=speak, belief=belief, looked_at=looked_at, answering=answering),
+        else ShowingChat(reply=speak, belief=belief, answering=answering),
         embedder=WordEmbedder(),
         settings=Settings(**settings),
         model_name="scripted",
@@ -103,7 +102,7 @@ def test_with_nothing_left_it_abstains() -> None:
 
 
 def test_where_the_draft_does_not_hold_the_article_answers_in_its_own_words() -> None:
-    made = assistant("A video clip costs $7.", looked_at="video clip")
+    made = assistant("A video clip costs $7.", answering="video clip")
     answer = made.invoke("What does a generated video clip cost?")
     check_laws(answer)
     assert [sentence.text for sentence in answer.sentences] == [
@@ -126,7 +125,7 @@ def test_a_draft_whose_words_are_no_answer_alone_gives_way_to_words_that_are(
     answering: str, said: str
 ) -> None:
     draft = "A generated image costs $0.01 to $0.50."
-    made = assistant(draft, looked_at=answering, answering=answering)
+    made = assistant(draft, answering=answering)
     answer = made.invoke("What does a generated one cost?")
     check_laws(answer)
     assert [sentence.text for sentence in answer.sentences] == [said]
@@ -143,7 +142,7 @@ def test_words_that_are_no_answer_when_read_alone_are_not_said(reply: str) -> No
 
 
 def test_where_the_likeliest_words_are_no_answer_the_next_are_said() -> None:
-    made = assistant("A clip costs $7.", looked_at="video clip", answering="generated image")
+    made = assistant("A clip costs $7.", answering="generated image")
     answer = made.invoke("What does a generated one cost?")
     check_laws(answer)
     assert [sentence.text for sentence in answer.sentences] == [
