@@ -92,13 +92,13 @@ def signals_of(case: Case, *, assistant: Assistant) -> dict[str, Any]:
     before = measure(evidence, read)
     assert isinstance(model, ShowsState)
 
-    def state_after(pieces: Sequence[Evidence]) -> Any:
+    def state_after(pieces: Sequence[Evidence], *, to_answer: bool = False) -> Any:
         """Of the model, when it has read these and the question."""
         messages = answer_messages(question, pieces)
-        state = model.hidden_state(messages, layer=PROBED_LAYER)
+        state = model.hidden_state(messages, layer=PROBED_LAYER, to_answer=to_answer)
         return np.round(state.astype(np.float64), 4).tolist()
 
-    state = state_after(read)
+    state = state_after(read, to_answer=True)
     writing = model.bind(max_tokens=settings.answer_tokens)
     draft = "".join(chunk.text for chunk in writing.stream(answer_messages(question, read)))
     findings = [check(sentence, evidence) for sentence in draft_sentences(draft)]

@@ -118,7 +118,8 @@ def probe_model(
     if not isinstance(model, ShowsState):
         return signals
     probe = learned_probe()
-    state = model.hidden_state(answer_messages(question, read), layer=probe.layer)
+    messages = answer_messages(question, read)
+    state = model.hidden_state(messages, layer=probe.layer, to_answer=True)
     return replace(signals, probe=probe.log_odds(state))
 
 
@@ -126,8 +127,13 @@ def probe_model(
 class ShowsState(Protocol):
     """A model that shows what it makes of a prompt, as `rag.llm.LlamaChat` does."""
 
-    def hidden_state(self, messages: list[BaseMessage], *, layer: int) -> NDArray[np.float32]:
-        """Its state after a layer (from 0) at the end of the prompt, as wide as the model."""
+    def hidden_state(
+        self, messages: list[BaseMessage], *, layer: int, to_answer: bool
+    ) -> NDArray[np.float32]:
+        """Its state after a layer (from 0) at the end of the prompt, as wide as the model.
+
+        `to_answer` if a reply to the same prompt may follow.
+        """
         ...
 
 

@@ -141,7 +141,7 @@ class LoneReader:
         key = tuple(words)
         if key not in self._read:
             messages = answer_messages(self.question, words)
-            state = self._model.hidden_state(messages, layer=self._probe.layer)
+            state = self._model.hidden_state(messages, layer=self._probe.layer, to_answer=False)
             self._read[key] = self._probe.log_odds(state)
         return self._read[key]
 

@@ -144,10 +144,13 @@ class LlamaChat(BaseChatModel):
             yield from islice(self._llama.generate(prompt, temp=0.0), max_tokens)
             self._llama.reset()
 
-    def hidden_state(self, messages: list[BaseMessage], *, layer: int) -> NDArray[np.float32]:
+    def hidden_state(
+        self, messages: list[BaseMessage], *, layer: int, to_answer: bool
+    ) -> NDArray[np.float32]:
         """What the model makes of a prompt, after this layer (from 0) at its last token.
 
-        As wide as the model. What is read for it need not be read again for the reply.
+        As wide as the model. What is read for a prompt `to_answer` need not be read again for the
+        reply; any other is read up to this layer only, in two thirds of the time.
 
         Raises `UsageError` if the prompt is longer than the context, `EngineError` if there is no
         such layer.
@@ -159,9 +162,11 @@ class LlamaChat(BaseChatModel):
             try:
                 if self._layer is None or self._layer.number != layer:
                     self._layer = Layer(llama, number=layer)
+                if not to_answer:
+                    return self._layer.read(prompt)
                 llama.n_tokens = shared_prefix(llama.input_ids[: llama.n_tokens], prompt[:-1])
                 llama.eval(prompt[llama.n_tokens : -1])
-                return self._layer.read(prompt[-1], position=len(prompt) - 1, state=self._state())
+                return self._layer.read_last(prompt, state=self._state())
             except (RuntimeError, ValueError) as error:
                 raise self._failed(error) from error
 

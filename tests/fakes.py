@@ -85,7 +85,9 @@ class ShowingChat(ScriptedChat):
     belief: float
     answering: str = ""
 
-    def hidden_state(self, messages: list[BaseMessage], *, layer: int) -> NDArray[np.float32]:
+    def hidden_state(
+        self, messages: list[BaseMessage], *, layer: int, to_answer: bool
+    ) -> NDArray[np.float32]:
         probes = [learned_probe(), learned_probe("alone")]
         assert all(layer == probe.layer for probe in probes)
         facts = str(messages[-1].text).partition("Question:")[0]

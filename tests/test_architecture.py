@@ -34,7 +34,8 @@ updating
 watching library
 retrieval
 evidence
-prompts model_server layers prefixes stopping name_faults number_faults
+prompts model_server prefixes stopping name_faults number_faults
+layers
 llm verification answerability conversation
 disagreement reasons
 confirmation

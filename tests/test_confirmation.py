@@ -55,9 +55,11 @@ def test_the_same_words_are_read_alone_once() -> None:
     class Counting(ShowingChat):
         readings: int = 0
 
-        def hidden_state(self, messages: list[BaseMessage], *, layer: int) -> NDArray[np.float32]:
+        def hidden_state(
+            self, messages: list[BaseMessage], *, layer: int, to_answer: bool
+        ) -> NDArray[np.float32]:
             self.readings += 1
-            return super().hidden_state(messages, layer=layer)
+            return super().hidden_state(messages, layer=layer, to_answer=to_answer)
 
     model = Counting(reply=lambda _: "", belief=9.0)
     reader = LoneReader("What does a video clip cost?", model=model)

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import HumanMessage, SystemMessage
+from numpy.typing import NDArray
 
 from rag.errors import EngineError, ModelError, UsageError
+from rag.layers import BATCH
 from rag.llm import LlamaChat
 from rag.prefixes import Prefixes, State
 from rag.stopping import TextUntilStop
@@ -142,20 +144,55 @@ def test_probabilities_are_reported_as_openai_does(smollm: LlamaChat) -> None:
     assert sum(np.exp(values)) <= 1.0 + 1e-6
 
 
+def state_of(
+    chat: LlamaChat, asked: str, *, layer: int = 7, to_answer: bool = True
+) -> NDArray[np.float32]:
+    return chat.hidden_state([HumanMessage(asked)], layer=layer, to_answer=to_answer)
+
+
+GROW = "Glaciers grow by snow. Do glaciers grow?"
+
+
 @pytest.mark.models
-def test_the_state_after_a_layer_is_that_of_the_whole_prompt(smollm: LlamaChat) -> None:
-    prompt = [HumanMessage("Glaciers grow by snow. Do glaciers grow?")]
+@pytest.mark.parametrize("to_answer", [True, False])
+def test_the_state_after_a_layer_is_that_of_the_whole_prompt(
+    smollm: LlamaChat, to_answer: bool
+) -> None:
     smollm.exchange_memory()
-    state = smollm.hidden_state(prompt, layer=7)
+    state = state_of(smollm, GROW, to_answer=to_answer)
     assert state.shape == (576,)
     assert np.isfinite(state).all()
     smollm.bind(max_tokens=2).invoke("Glaciers grow by snow. Something else.")
-    np.testing.assert_allclose(smollm.hidden_state(prompt, layer=7), state, atol=0.05)
+    np.testing.assert_allclose(state_of(smollm, GROW, to_answer=to_answer), state, atol=0.05)
     others = [
-        smollm.hidden_state([HumanMessage("Glaciers grow by snow. Why do they grow?")], layer=7),
-        smollm.hidden_state(prompt, layer=8),
+        state_of(smollm, "Glaciers grow by snow. Why do they grow?", to_answer=to_answer),
+        state_of(smollm, GROW, layer=8, to_answer=to_answer),
     ]
     assert all(np.abs(other - state).max() > 0.5 for other in others)
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(
+    "asked", [GROW, "Is red red?", "snow and ice " * 3 * BATCH, "snow and ice " * 9 + GROW]
+)
+def test_a_prompt_that_is_not_to_be_answered_is_read_to_the_same_state(
+    smollm: LlamaChat, asked: str
+) -> None:
+    expected = state_of(smollm, asked)
+    for before in ("snow and ice " * 9, asked[: len(asked) // 2], asked):
+        state_of(smollm, before, to_answer=False)
+        state = state_of(smollm, asked, to_answer=False)
+        np.testing.assert_allclose(state, expected, atol=0.25)
+        assert np.corrcoef(state, expected)[0, 1] > 0.999
+
+
+@pytest.mark.models
+def test_a_prompt_that_is_not_to_be_answered_leaves_what_the_model_has_read(
+    smollm: LlamaChat,
+) -> None:
+    expected = likeliest(smollm, GROW)
+    state_of(smollm, "Do clouds?", to_answer=False)
+    assert likeliest(smollm, GROW) == pytest.approx(expected, abs=1e-4)
 
 
 @pytest.mark.models
@@ -163,19 +200,22 @@ def test_the_state_after_a_layer_is_that_of_the_whole_prompt(smollm: LlamaChat) 
 def test_the_model_goes_on_from_a_state_as_if_it_had_not_been_read(
     smollm: LlamaChat, asked: str
 ) -> None:
-    smollm.hidden_state([HumanMessage(asked)], layer=7)
+    state_of(smollm, asked)
     went_on = likeliest(smollm, asked)
     smollm.exchange_memory()
     assert went_on == pytest.approx(likeliest(smollm, asked), abs=0.3)
 
 
 @pytest.mark.models
-def test_a_state_that_cannot_be_read_is_refused_in_words(smollm: LlamaChat) -> None:
+@pytest.mark.parametrize("to_answer", [True, False])
+def test_a_state_that_cannot_be_read_is_refused_in_words(
+    smollm: LlamaChat, to_answer: bool
+) -> None:
     with pytest.raises(EngineError, match="no layer 99"):
-        smollm.hidden_state([HumanMessage("red")], layer=99)
+        state_of(smollm, "red", layer=99, to_answer=to_answer)
     with pytest.raises(UsageError, match="more than the context"):
-        smollm.hidden_state([HumanMessage("word " * 2000)], layer=7)
-    assert smollm.hidden_state([HumanMessage("red")], layer=7).any()
+        state_of(smollm, "word " * 2000, to_answer=to_answer)
+    assert state_of(smollm, "red", to_answer=to_answer).any()
 
 
 @pytest.mark.models
