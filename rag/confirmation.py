@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -161,12 +161,11 @@ def draft_verdict(
 ) -> Verdict:
     """Whether what was kept answers the question; what it cites is read again by `reader`."""
     asked = "Does the draft answer this question?"
-    alone = None
-    if reader:
+    signals = measure_draft(findings, question=evidence.question, alone=None)
+    if reader and signals.numbered:  # else it cannot be said anyhow
         alone = reader.log_odds(evidence.with_antecedents(cited_by(findings)))
-    probability, threshold = draft_probability(
-        measure_draft(findings, question=evidence.question, alone=alone)
-    )
+        signals = replace(signals, alone=alone)
+    probability, threshold = draft_probability(signals)
     why = f"{probability:.0%} likely; said from {threshold:.0%}"
     return Verdict(asked, probability >= threshold, probability, why)
 
