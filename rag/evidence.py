@@ -44,9 +44,12 @@ MOST_ANTECEDENTS = 2
 LONGEST_ANSWER = 5  # sentences under a question; what is longer is a chapter
 # How a sentence begins that cannot be understood without the one before it.
 REFERS_BACK = re.compile(
+    r"(?:(?:Yet|But|And|Or|So|However|Still|Also|Then|Thus|Therefore|Moreover|Furthermore"
+    r"|Additionally|Similarly),? )?"
     r"(?:This|These|That|Those|It|They|Its|Their|Such|He|She|His|Her|Even so|Instead"
     r"|(?:With|In|For|By|From|After|As|Because of|Of) (?:it|them|this|these|that|those|such)"
-    r"|The (?:same|former|latter|other))\b"
+    r"|The (?:same|former|latter|other))\b",
+    re.IGNORECASE,
 )
 
 

@@ -118,10 +118,28 @@ def test_the_passage_that_answers_best_stands_next_to_the_question() -> None:
     assert read == [*reversed(passages[1:]), passages[0]]
 
 
-def test_what_refers_back_is_read_with_what_it_refers_to() -> None:
+def test_what_is_read_comes_with_what_it_refers_to() -> None:
     text = "Models invent plausible statements. This fault is named hallucination. Rain is wet."
     read = read_of("What is hallucination named?", text, budget=10)
     assert read == ["Models invent plausible statements.", "This fault is named hallucination."]
+
+
+@pytest.mark.parametrize(
+    ("said", "refers_back"),
+    [
+        ("This fault is named hallucination.", True),
+        ("Yet this fault is named hallucination.", True),
+        ("However, they name it hallucination.", True),
+        ("But the same fault is named hallucination.", True),
+        ("Yet hallucination is what people name this.", False),
+        ("Italy named it hallucination.", False),
+    ],
+)
+def test_what_refers_back_needs_the_sentence_before(said: str, refers_back: bool) -> None:
+    before = "Models invent plausible statements."
+    evidence = EvidenceSet("Why?", [hit(f"{before} {said}")], embedder=WordEmbedder())
+    read = evidence.with_antecedents(evidence.pieces[1:])
+    assert [piece.text for piece in read] == ([before, said] if refers_back else [said])
 
 
 def test_one_piece_is_read_even_if_what_it_refers_to_is_too_long() -> None:
