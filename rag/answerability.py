@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from langchain_core.messages import BaseMessage
@@ -71,10 +71,15 @@ def probability_of(log_odds: float) -> float:
     return 1.0 / (1.0 + math.exp(-log_odds))
 
 
+def learned(name: str) -> Any:
+    """The content of a file of weights, which `python -m eval.calibrate` wrote."""
+    return json.loads(resources.files("rag").joinpath(f"{name}.json").read_text("utf-8"))
+
+
 @lru_cache(maxsize=1)
 def learned_weights() -> tuple[Weights, Weights]:
     """(with the language model's signals, without them), from `answerability.json`."""
-    held = json.loads(resources.files("rag").joinpath("answerability.json").read_text("utf-8"))
+    held = learned("answerability")
     return Weights(**held["with_model"]), Weights(**held["without_model"])
 
 
@@ -94,7 +99,7 @@ class Probe:
 @lru_cache(maxsize=2)
 def learned_probe(name: str = "probe") -> Probe:
     """A probe of `WEIGHED_MODEL`, from the file of this name: of all that is read, by default."""
-    held = json.loads(resources.files("rag").joinpath(f"{name}.json").read_text("utf-8"))
+    held = learned(name)
     return Probe(held["layer"], held["bias"], np.array(held["weights"], dtype=np.float32))
 
 

@@ -14,16 +14,15 @@ the figures that justify them; `python -m eval.calibrate` learns them again.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from importlib import resources
 from typing import TYPE_CHECKING
 
 from rag.answerability import (
     ShowsState,
+    learned,
     learned_probe,
     probability_of,
     unmet_anchors,
@@ -105,7 +104,7 @@ class DraftWeights:
 @lru_cache(maxsize=1)
 def draft_weights() -> tuple[DraftWeights, DraftWeights]:
     """(with the language model's signals, without them), from `confirmation.json`."""
-    held = json.loads(resources.files("rag").joinpath("confirmation.json").read_text("utf-8"))
+    held = learned("confirmation")
     return DraftWeights(**held["with_model"]), DraftWeights(**held["without_model"])
 
 

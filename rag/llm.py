@@ -22,7 +22,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from numpy.typing import NDArray
-from pydantic import PrivateAttr, SecretStr
+from pydantic import PrivateAttr
 
 from rag.engine import physical_cores
 from rag.errors import DependencyError, EngineError, ModelError, UsageError
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from rag.settings import Settings
 
 READ_BATCH = 128  # reads as fast as 512 and keeps the saved scores small
-SERVER_SECONDS = 300  # the longest that a server may take for one answer
 ROLES = {"human": "user", "ai": "assistant", "system": "system"}
 
 
@@ -373,31 +372,18 @@ def load_chat_model(settings: Settings, *, find_model: Callable[[str], Path]) ->
     `find_model` turns a registry name or a path into the file, see `rag.models.find`.
     """
     if settings.llm_url:
-        return _server_model(settings)
+        try:
+            from rag.model_server import server_model
+        except ImportError as error:
+            raise DependencyError(
+                "RAG_LLM_URL needs langchain-openai, which cannot be loaded.",
+                hint="Run `make install`.",
+            ) from error
+        return server_model(settings)
     return LlamaChat(
         model_path=str(find_model(settings.model)),
         context_length=settings.context_length,
         threads=settings.threads,
         gpu_layers=settings.gpu_layers,
         seed=settings.seed,
-    )
-
-
-def _server_model(settings: Settings) -> BaseChatModel:
-    try:
-        from rag.model_server import ServerChat
-    except ImportError as error:
-        raise DependencyError(
-            "RAG_LLM_URL needs langchain-openai, which cannot be loaded.",
-            hint="Run `make install`.",
-        ) from error
-    return ServerChat(
-        base_url=settings.llm_url,
-        api_key=SecretStr(settings.llm_api_key),
-        model=settings.model,
-        temperature=0,
-        seed=settings.seed,
-        timeout=SERVER_SECONDS,
-        max_retries=1,
-        stream_usage=True,
     )

@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import openai
 from langchain_openai.chat_models.base import BaseChatOpenAI
+from pydantic import SecretStr
 
 from rag.errors import EngineError
 
 if TYPE_CHECKING:
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
+
+    from rag.settings import Settings
+
+SERVER_SECONDS = 300  # the longest that a server may take for one answer
 
 
 class ServerChat(BaseChatOpenAI):
@@ -44,3 +49,17 @@ class ServerChat(BaseChatOpenAI):
                 f"The model server at {self.openai_api_base} failed: {error.message}.",
                 hint="Look at its log; RAG_MODEL must be a name that it serves.",
             ) from error
+
+
+def server_model(settings: Settings) -> ServerChat:
+    """The chat model that the server at `llm_url` serves by the name of `model`."""
+    return ServerChat(
+        base_url=settings.llm_url,
+        api_key=SecretStr(settings.llm_api_key),
+        model=settings.model,
+        temperature=0,
+        seed=settings.seed,
+        timeout=SERVER_SECONDS,
+        max_retries=1,
+        stream_usage=True,
+    )

@@ -68,18 +68,22 @@ def add_nearest(
             continue
         if coverage(_words(" ".join(item.text for item in near)), told) >= MOSTLY_TOLD:
             continue
-        if answers(near).kept if answers else _is_nearer(near, cited, evidence):
+        verdict = answers(near) if answers else None
+        if verdict.kept if verdict else _is_nearer(near, cited, evidence):
             new = [item for item in near if item not in cited or _words(item.text) - told]
             begun = near[0].answers and near[0] in cited  # the rest needs its question no more
             shown = [replace(item, context="") for item in new] if begun else new
-            return [*findings, *quoted(shown, new)]
+            why = f"{OWN_WORDS}: {verdict.why}" if verdict else OWN_WORDS
+            return [*findings, *quoted(shown, new, why=why)]
     return list(findings)
 
 
-def quoted(shown: Sequence[Evidence], cited: Sequence[Evidence]) -> list[Finding]:
+def quoted(
+    shown: Sequence[Evidence], cited: Sequence[Evidence], *, why: str = OWN_WORDS
+) -> list[Finding]:
     """Pieces in their own words, as sentences that cite them; `shown` may lack their context."""
     said = zip(own_words(shown), cited, strict=True)
-    return [Finding(text, (item,), 1.0, OWN_WORDS) for text, item in said]
+    return [Finding(text, (item,), 1.0, why) for text, item in said]
 
 
 def _is_nearer(near: Sequence[Evidence], cited: Set[Evidence], evidence: EvidenceSet) -> bool:

@@ -106,6 +106,7 @@ def test_of_the_nearest_words_the_first_that_answer_when_read_alone_are_added(
     evidence.cosines = [0.9, 0.8, 0.3]
     said = add_nearest(given, evidence, answers=reader.verdict)
     assert [finding.text for finding in said] == ["It has 4 parts.", *added]
+    assert "said from 60%" in said[-1].why
 
 
 def test_words_that_do_not_answer_are_not_added_however_near() -> None:
