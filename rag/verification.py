@@ -15,6 +15,8 @@ the start and cannot be invented. A sentence is kept only if
 * most of what it tells of a name is told of that name, each in a list as the others are,
 * most of what it tells beside names is told in the passages, and what it gives a reason for,
 * it denies only what its evidence denies, and asserts nothing that is denied there,
+* it tells of all, any or every only what its evidence does: where an article says "between
+  languages", nobody translates between any languages,
 * enough of its content words and of its meaning (cosine of sentence embeddings) are there.
 
 The question lends nothing: a name that only the question has is no evidence. Everything here is
@@ -51,6 +53,7 @@ SUPPORT_FLOOR = 0.4
 MOSTLY = 0.5  # of what a clause tells, denies or prefers; the rest may be where or for whom
 PREFERENCES = content_words("better best worse worst superior inferior preferable")
 CAUSE = re.compile(r"\b(?:because|due to)\b", re.IGNORECASE)
+UNIVERSAL = re.compile(r"\b(?:all|any|every|everyone|everything|always)\b", re.IGNORECASE)
 YES_OR_NO = re.compile(r"(?:yes|no), +", re.IGNORECASE)
 
 
@@ -119,6 +122,7 @@ def fault_of(sentence: str, cited: Sequence[Evidence], evidence: EvidenceSet) ->
         or borrowed_fault(sentence, brought, cited, evidence)
         or _told_fault(sentence, named, cited)
         or _preference_fault(sentence, cited)
+        or _universal_fault(sentence, evidence.question, cited)
         or _denial_fault(sentence, evidence.question, cited)
     )
 
@@ -216,6 +220,15 @@ def _preference_fault(sentence: str, cited: Sequence[Evidence]) -> str:
         if preferred <= there and len(rest & there) > MOSTLY * len(rest):
             return ""
     return f"no passage calls it {', '.join(sorted(preferred))}" if preferred else ""
+
+
+def _universal_fault(sentence: str, question: str, cited: Sequence[Evidence]) -> str:
+    """What is told of all where neither the question nor a cited piece does; "" if nothing is."""
+    said = UNIVERSAL.search(sentence)
+    held = "\n".join([question, *(item.reading for item in cited)])
+    if said and not UNIVERSAL.search(held):
+        return f"no passage says {said[0].lower()}"
+    return ""
 
 
 def _denial_fault(sentence: str, question: str, cited: Sequence[Evidence]) -> str:

@@ -167,6 +167,22 @@ def test_most_of_what_is_told_stands_in_the_passage(sentence: str, kept: bool) -
 
 
 @pytest.mark.parametrize(
+    ("asked", "sentence", "kept"),
+    [
+        ("What can models do?", "Models can translate between any languages.", False),
+        ("What can models do?", "Models can translate between languages.", True),
+        ("Can all models do so?", "Yes, all models can translate between languages.", True),
+        ("Which paint?", "All models paint on any paper.", True),
+        ("Which paint?", "Every model paints on paper.", True),
+    ],
+)
+def test_of_all_is_told_only_what_is_told_of_all(asked: str, sentence: str, kept: bool) -> None:
+    text = "Models can translate between languages. All of the models paint on paper."
+    finding = found(sentence, text, asked)
+    assert finding.kept is kept, finding.why
+
+
+@pytest.mark.parametrize(
     ("asked", "draft", "said"),
     [
         ("Is Bly an LLM?", "Yes, Bly is a tool for pictures.", "Bly is a tool for pictures."),
