@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 # Below this the question is so far from every passage that the language model is not asked.
 HOPELESS = 0.05
-MOST_QUOTES = 3  # that are judged in place of a draft that did not hold, a second each
+MOST_QUOTES = 3  # that are judged in place of a draft that did not hold, half a second each
 MARKS = re.compile(r"\s*\[\d+(?:\s*,\s*\d+)*\]")
 
 

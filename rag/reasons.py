@@ -19,7 +19,7 @@ from rag.verification import Finding
 OWN_WORDS = "in its own words"
 # Of the nearest words: an answer that has this many of them need not be followed by them.
 MOSTLY_TOLD = 0.6
-MOST_NEAR = 2  # that are judged after an answer, a second each
+MOST_NEAR = 2  # that are judged after an answer, half a second each
 # By their scores: words no nearer to the question than this are as near as those cited.
 AS_NEAR = 0.01
 
