@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from eval.agreement import AgreementJudge
 from eval.cases import dataset_cases, read_lines, spread
@@ -118,7 +118,7 @@ def signals_of(case: Case, *, assistant: Assistant) -> dict[str, Any]:
     if rest:
         line["withheld"] = state_after(rest)
     if kept:
-        after = measure_draft(findings, question=question, alone=None)
+        after = measure_draft(findings, question=question)
         agrees = None
         if case.references:
             agrees = AgreementJudge(embedder.embed).judge(kept, case.references)[1]
@@ -180,16 +180,16 @@ def learn_gate(
     return {**content, "figures": figures}
 
 
-def learn_linear(
-    rows: ArrayLike,
+def learn_states(
+    states: Sequence[Sequence[float]],
     labels: NDArray[np.bool_],
     *,
-    groups: ArrayLike,
-    shares: ArrayLike,
-) -> tuple[float, list[float], NDArray[np.float64]]:
-    """(bias, weights, the log-odds of each row by the other folds).
+    groups: Sequence[int],
+    shares: Sequence[float],
+) -> tuple[dict[str, Any], NDArray[np.float64]]:
+    """(the layer, bias and weights of a probe, the log-odds of each state by the other folds).
 
-    `groups` tells which rows are of one question, and so in one fold; `shares` how much each
+    `groups` tells which states are of one question, and so in one fold; `shares` how much each
     counts.
     """
     from sklearn.linear_model import LogisticRegression
@@ -197,7 +197,7 @@ def learn_linear(
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    table = np.array(rows)
+    table = np.array(states)
     scaler = StandardScaler()
     linear = LogisticRegression(class_weight="balanced", C=SHRINKAGE, max_iter=1000)
     model = make_pipeline(scaler, linear)
@@ -208,8 +208,12 @@ def learn_linear(
     )
     model.fit(table, labels, **counted)
     weights = linear.coef_[0] / scaler.scale_
-    bias = float(linear.intercept_[0] - weights @ scaler.mean_)
-    return bias, [float(f"{weight:.5g}") for weight in weights], judged
+    probe = {
+        "layer": PROBED_LAYER,
+        "bias": float(linear.intercept_[0] - weights @ scaler.mean_),
+        "weights": [float(f"{weight:.5g}") for weight in weights],
+    }
+    return probe, judged
 
 
 def learn_probe(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -223,7 +227,7 @@ def learn_probe(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
     asked = len(lines)
     twins = [number for number, line in enumerate(lines) if line["withheld"]]
     labels = np.array([line["answerable"] for line in lines] + [False] * len(twins))
-    bias, weights, judged = learn_linear(
+    probe, judged = learn_states(
         [line["state"] for line in lines] + [lines[n]["withheld"] for n in twins],
         labels,
         groups=[*range(asked), *twins],
@@ -243,9 +247,7 @@ def learn_probe(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
             ),
             "twins_told_apart": int((judged[twins] > judged[asked:]).sum()),
         },
-        "layer": PROBED_LAYER,
-        "bias": bias,
-        "weights": weights,
+        **probe,
     }
 
 
@@ -260,7 +262,7 @@ def learn_alone(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     drafts = [(number, line["draft"]) for number, line in enumerate(lines) if line["draft"]]
     pieces = [(number, piece) for number, line in enumerate(lines) for piece in line["alone"]]
     labels = np.array([piece["tells"] for _, piece in [*drafts, *pieces]])
-    bias, weights, judged = learn_linear(
+    probe, judged = learn_states(
         [piece["state"] for _, piece in [*drafts, *pieces]],
         labels,
         groups=[number for number, _ in [*drafts, *pieces]],
@@ -277,9 +279,7 @@ def learn_alone(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             "cited": cited,
             "auroc_of_cited": round(float(roc_auc_score(labels[:cited], judged[:cited])), 3),
         },
-        "layer": PROBED_LAYER,
-        "bias": bias,
-        "weights": weights,
+        **probe,
     }
 
 

@@ -68,7 +68,7 @@ SHARE_WORD = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class DraftSignals:
-    """What speaks for and against a draft; `alone` is None where the model shows no state."""
+    """What speaks for and against a draft; `alone` is None where no state of a model was read."""
 
     alone: float | None  # log-odds of an answer in what is cited, read without anything else
     support: float  # mean over the sentences, 0..1
@@ -108,15 +108,13 @@ def draft_weights() -> tuple[DraftWeights, DraftWeights]:
     return DraftWeights(**held["with_model"]), DraftWeights(**held["without_model"])
 
 
-def measure_draft(
-    findings: Sequence[Finding], *, question: str, alone: float | None
-) -> DraftSignals:
-    """The signals of a draft of which something was kept; `alone` as in `DraftSignals`."""
+def measure_draft(findings: Sequence[Finding], *, question: str) -> DraftSignals:
+    """The signals, but for `alone`, of a draft of which something was kept."""
     kept = [finding for finding in findings if finding.kept]
     cited = cited_by(kept)
     said = " ".join(finding.text for finding in kept)
     return DraftSignals(
-        alone=alone,
+        alone=None,
         support=sum(finding.support for finding in kept) / len(kept),
         mentioned=float(not unmet_in(question, cited)),
         numbered=_numbers_fit(said, question, cited),
@@ -160,7 +158,7 @@ def draft_verdict(
 ) -> Verdict:
     """Whether what was kept answers the question; what it cites is read again by `reader`."""
     asked = "Does the draft answer this question?"
-    signals = measure_draft(findings, question=evidence.question, alone=None)
+    signals = measure_draft(findings, question=evidence.question)
     if reader and signals.numbered:  # else it cannot be said anyhow
         alone = reader.log_odds(evidence.with_antecedents(cited_by(findings)))
         signals = replace(signals, alone=alone)
@@ -208,7 +206,9 @@ def _owes_a_sum(said: str, question: str) -> bool:
 def may_answer(question: str, near: Sequence[Evidence]) -> bool:
     """Whether an article's own words have all names of a question, and a number if it asks so."""
     owes_a_number = NUMBER_ASKED.search(question) and not numbers(" ".join(own_words(near)))
-    return bool(near) and not owes_a_number and _share_named(question, near) == 1.0
+    words = "\n".join(item.headed_reading for item in near)
+    named = all(name_is_in(name, words) for name in names(question))
+    return bool(near) and not owes_a_number and named
 
 
 def _owes_a_share(said: str, question: str) -> bool:
@@ -220,15 +220,6 @@ def _owes_a_share(said: str, question: str) -> bool:
 
 def _surroundings(cited: Sequence[Evidence]) -> str:
     return "\n".join(item.passage for item in cited)
-
-
-def _share_named(question: str, cited: Sequence[Evidence]) -> float:
-    """The share of the question's names in the cited words, their titles and headings, 0..1."""
-    wanted = names(question)
-    if not wanted:
-        return 1.0
-    words = "\n".join(item.headed_reading for item in cited)
-    return sum(name_is_in(name, words) for name in wanted) / len(wanted)
 
 
 def draft_probability(signals: DraftSignals) -> tuple[float, float]:

@@ -59,11 +59,13 @@ def add_nearest(
     next may. Where nobody can tell, the nearest are added unless what is cited is as near.
     """
     kept = [finding for finding in findings if finding.kept]
+    if not kept:
+        return list(findings)
     told = _words(" ".join(finding.text for finding in kept))
     cited = {item for finding in findings for item in finding.evidence}
     asked = content_words(evidence.question)
     nearest = evidence.likeliest(MOST_NEAR) if answers else [evidence.nearest()]
-    for near in nearest if kept else []:
+    for near in nearest:
         if asked.isdisjoint(_words(" ".join(item.reading for item in near))):
             continue
         if coverage(_words(" ".join(item.text for item in near)), told) >= MOSTLY_TOLD:

@@ -104,7 +104,7 @@ def test_what_is_named_in_the_same_passage_counts_as_mentioned() -> None:
         embedder=WordEmbedder(),
     )
     findings = [check("Heinz lowered its production costs by 70%.", evidence)]
-    signals = measure_draft(findings, question=evidence.question, alone=None)
+    signals = measure_draft(findings, question=evidence.question)
     assert signals == DraftSignals(
         alone=None, support=findings[0].support, mentioned=1.0, numbered=True
     )
@@ -144,7 +144,7 @@ def test_an_answer_gives_a_year_that_was_asked_about_or_none(
     evidence = EvidenceSet(question, hits(text), embedder=WordEmbedder())
     findings = [check(draft, evidence)]
     assert findings[0].kept, findings[0].why
-    assert measure_draft(findings, question=question, alone=None).numbered == numbered
+    assert measure_draft(findings, question=question).numbered == numbered
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_a_sum_or_share_that_was_asked_for_is_told(
 ) -> None:
     pieces = EvidenceSet(question, hits(draft), embedder=WordEmbedder()).pieces
     findings = [Finding(draft, tuple(pieces), 0.9, "as if nothing had been checked")]
-    assert measure_draft(findings, question=question, alone=None).numbered == numbered
+    assert measure_draft(findings, question=question).numbered == numbered
 
 
 @pytest.mark.parametrize(
