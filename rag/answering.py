@@ -11,7 +11,6 @@ they tell more. With none left, it abstains.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -42,7 +41,7 @@ from rag.records import (
     Timings,
     Verdict,
 )
-from rag.sentences import sentence_spans
+from rag.sentences import CITATION_MARKS, sentence_spans
 from rag.verification import Finding, check, nearest
 
 if TYPE_CHECKING:
@@ -54,7 +53,6 @@ if TYPE_CHECKING:
 # Below this the question is so far from every passage that the language model is not asked.
 HOPELESS = 0.05
 MOST_QUOTES = 3  # that are judged in place of a draft that did not hold, half a second each
-MARKS = re.compile(r"\s*\[\d+(?:\s*,\s*\d+)*\]")
 
 
 @dataclass
@@ -108,6 +106,7 @@ def stream_answer(
             model=model_name,
             gate=gate,
             trace=tuple(Verdict(f.text, f.kept, f.support, f.why) for f in findings),
+            understood=query.standalone if query.standalone != query.question else None,
         )
         return AnswerUpdate(stage="done", answer=answer)
 
@@ -211,7 +210,7 @@ def withdraw(finding: Finding) -> Finding:
 
 def draft_sentences(draft: str) -> list[str]:
     """The sentences of a draft, without marks that the model put in by itself."""
-    text = MARKS.sub("", draft).strip()
+    text = CITATION_MARKS.sub("", draft).strip()
     return [text[start:end] for start, end in sentence_spans(text)]
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from rag.answering import Stopwatch, stream_answer
-from rag.conversation import resolve
+from rag.conversation import FollowUps
 from rag.embedding import Embedder, GraphEmbedder, load_embedder
 from rag.errors import UsageError
 from rag.index import Index
@@ -55,6 +55,7 @@ class Assistant(Runnable[AssistantInput, Answer]):
         self.embedder = embedder
         self.settings = settings
         self.model_name = model_name
+        self.follow_ups = FollowUps(model)
 
     def invoke(
         self, input: AssistantInput, config: RunnableConfig | None = None, **kwargs: Any
@@ -75,7 +76,7 @@ class Assistant(Runnable[AssistantInput, Answer]):
         question, history = read_input(input)
         stopwatch = Stopwatch()
         yield AnswerUpdate(stage="searching")
-        query = resolve(question, history, model=self.model)
+        query = self.follow_ups.resolve(question, history)
         hits = documents_to_hits(self.retriever.invoke(query.standalone, config))
         stopwatch.retrieve_ms = stopwatch.elapsed_ms
         yield from stream_answer(

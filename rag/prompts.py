@@ -13,10 +13,9 @@ ABSTENTION = "The articles do not say."
 
 SYSTEM = "You answer questions from the passages of a reader's own articles. You know nothing else."
 ANSWER = "Answer the question fully in one or two sentences, using only these facts."
-STANDALONE = (
-    "Rewrite the last question so that it can be understood without the conversation: replace "
-    "words such as it, they, that or the second one by what they stand for, and add what the "
-    "question leaves out. Reply with the rewritten question only."
+FOLLOW_UP = (
+    "Rewrite the follow-up question so that it can be understood without the conversation. Keep "
+    "what it asks; add from the conversation what it leaves out. Reply with the question only."
 )
 
 
@@ -35,7 +34,7 @@ def answer_messages(question: str, read: Sequence[Evidence]) -> list[BaseMessage
         else:
             lines += [f"- {text}" for text in texts]
     lines += ["", f"Question: {question}", "", ANSWER]
-    return _messages("\n".join(lines))
+    return [SystemMessage(SYSTEM), HumanMessage("\n".join(lines))]
 
 
 def _place(piece: Evidence) -> tuple[str, str, str]:
@@ -48,14 +47,11 @@ def _joined(texts: Sequence[str]) -> str:
     return " ".join([*separated, *texts[-1:]])
 
 
-def standalone_messages(question: str, history: Sequence[tuple[str, str]]) -> list[BaseMessage]:
+def standalone_messages(question: str, exchanges: Sequence[tuple[str, str]]) -> list[BaseMessage]:
     """Ask for a follow-up question with what it refers to written out.
 
-    `history` holds (role, text) pairs, oldest first.
+    `exchanges` are the questions before it with their answers, oldest first.
     """
-    turns = "\n".join(f"{role}: {text}" for role, text in history)
-    return _messages(f"Conversation:\n{turns}\n\nLast question: {question}\n\n{STANDALONE}")
-
-
-def _messages(text: str) -> list[BaseMessage]:
-    return [SystemMessage(SYSTEM), HumanMessage(text)]
+    said = [f"Question: {asked}\nAnswer: {answered}" for asked, answered in exchanges]
+    text = "\n".join([*said, f"Follow-up: {question}"])
+    return [SystemMessage(FOLLOW_UP), HumanMessage(text)]

@@ -159,7 +159,8 @@ class Answer:
 
     An abstention has one sentence, the fixed refusal, without citations; `reason` then says
     what was looked at. `gate` says whether the passages were thought to hold the answer, and
-    `trace` lists every drafted sentence with its verdict.
+    `trace` lists every drafted sentence with its verdict. `understood` is what a question that
+    leans on the conversation was taken for.
     """
 
     question: str
@@ -172,6 +173,7 @@ class Answer:
     model: str
     gate: Verdict | None = None
     trace: tuple[Verdict, ...] = ()
+    understood: str | None = None
 
     @property
     def text(self) -> str:

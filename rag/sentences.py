@@ -14,6 +14,7 @@ from itertools import pairwise
 Span = tuple[int, int]
 
 CHECK_MARKS = "✓✔✅☑✗✘❌"
+CITATION_MARKS = re.compile(r"\s*\[\d+(?:\s*,\s*\d+)*\]")  # "[1]" or "[1, 2]"
 BULLETS = "-*+•▪‣◦●○–" + CHECK_MARKS
 
 _LIST_MARKER = re.compile(

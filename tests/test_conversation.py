@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
-from rag.conversation import leans_on_history, resolve
+from rag.conversation import FollowUps, leans_on_history
 from tests.fakes import ScriptedChat
 
 HISTORY = [
@@ -20,6 +22,8 @@ HISTORY = [
         "why?",
         "3d?",
         "in pages?",
+        "In square miles?",
+        "Does lemon juice work as well?",
         "For what?",
         "How does the newer approach work?",
         "What about the second one?",
@@ -37,32 +41,95 @@ def test_follow_ups_lean_on_the_conversation(question: str) -> None:
     [
         "What is the capital of Peru?",
         "What's Cursor?",
+        "In which year was the LLM Suite honoured?",
         "hallucination rate by model",
         "How many employees did JPMorgan's LLM Suite reach?",
         "What did McKinsey say about the value of generative AI?",
     ],
 )
 def test_a_question_that_stands_alone_is_left_alone(question: str) -> None:
-    model = ScriptedChat(reply=lambda prompt: "never asked", prompts=[])
-    query = resolve(question, HISTORY, model=model)
-    assert query.standalone == question
-    assert model.prompts == []
+    assert resolved(question, HISTORY, {}) == question
 
 
 def test_a_follow_up_is_written_out() -> None:
-    model = ScriptedChat(reply=lambda prompt: "What does one generated video cost?")
-    query = resolve("and for video?", HISTORY, model=model)
+    model = scripted({"and for video?": "What does one generated video cost?"})
+    query = FollowUps(model).resolve("and for video?", HISTORY)
     assert query.question == "and for video?"
     assert query.standalone == "What does one generated video cost?"
 
 
-def test_a_rewrite_with_a_subject_from_nowhere_is_not_used() -> None:
-    model = ScriptedChat(reply=lambda prompt: "Who won the football championship in Brazil?")
-    query = resolve("and for video?", HISTORY, model=model)
-    assert query.standalone == "What does one generated image cost? and for video?"
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Who won the football championship in Brazil?",
+        "A generated video costs $0.50.",  # from the model's memory
+        "And for video?",
+        "",
+    ],
+)
+def test_a_reply_that_is_no_rewrite_is_not_used(reply: str) -> None:
+    follow_up = "and for video?"
+    taken = resolved(follow_up, HISTORY, {follow_up: reply})
+    assert taken == f"What does one generated image cost? {follow_up}"
+
+
+def test_an_exchange_that_is_beside_the_point_is_left_out_of_what_is_read() -> None:
+    history = [
+        *HISTORY,
+        ("user", "What is the capital of Peru?"),
+        ("assistant", "The articles do not say."),
+    ]
+
+    def reply(prompt: str) -> str:
+        peru = "What is the capital of Peru?"
+        return peru if peru in prompt else "What does a text query cost?"
+
+    model = ScriptedChat(reply=reply, prompts=[])
+    assert FollowUps(model).resolve("and a text query?", history).standalone == (
+        "What does a text query cost?"
+    )
+
+
+def test_what_a_rewrite_drops_of_the_question_stands_behind_it() -> None:
+    history = [
+        ("user", "What are the two kinds of immunity?"),
+        ("assistant", "Innate and adaptive immunity. [1]"),
+    ]
+    follow_up = "How does the first one work?"
+    taken = resolved(follow_up, history, {follow_up: "What is innate immunity?"})
+    assert taken == f"What is innate immunity? {follow_up}"
+
+
+def test_a_follow_up_to_a_follow_up_is_read_with_that_one_written_out() -> None:
+    model = scripted(
+        {
+            "and for video?": "What does one generated video cost?",
+            "and in 2024?": "What did one generated video cost in 2024?",
+        }
+    )
+    follow_ups = FollowUps(model)
+    video = follow_ups.resolve("and for video?", HISTORY)
+    history = [*HISTORY, ("user", "and for video?"), ("assistant", "A video costs $5. [1]")]
+    year = follow_ups.resolve("and in 2024?", history)
+    assert video.standalone == "What does one generated video cost?"
+    assert year.standalone == "What did one generated video cost in 2024?"
+    assert (
+        "Question: What does one generated video cost?\nAnswer: A video costs $5."
+        in (model.prompts[-1])
+    )
+    assert len(model.prompts) == 2, "what was written out once is not asked again"
 
 
 def test_without_a_conversation_nothing_is_asked() -> None:
-    model = ScriptedChat(reply=lambda prompt: "never asked", prompts=[])
-    assert resolve("and for video?", [], model=model).standalone == "and for video?"
-    assert model.prompts == []
+    assert resolved("and for video?", [], {}) == "and for video?"
+
+
+def scripted(rewrites: dict[str, str]) -> ScriptedChat:
+    """A model that knows these follow-ups; asked for any other it fails."""
+    return ScriptedChat(
+        reply=lambda prompt: rewrites[prompt.rpartition("Follow-up: ")[2]], prompts=[]
+    )
+
+
+def resolved(question: str, history: Sequence[tuple[str, str]], rewrites: dict[str, str]) -> str:
+    return FollowUps(scripted(rewrites)).resolve(question, history).standalone

@@ -230,7 +230,7 @@ def test_a_stream_can_be_stopped() -> None:
 
 def test_a_follow_up_is_looked_up_by_what_it_means() -> None:
     def reply(prompt: str) -> str:
-        if "Last question" in prompt:
+        if "Follow-up" in prompt:
             return "What does one generated video clip cost?"
         return "A generated video clip costs $0.50 to $5."
 
@@ -240,6 +240,7 @@ def test_a_follow_up_is_looked_up_by_what_it_means() -> None:
     ]
     answer = assistant(reply).invoke({"question": "and for video?", "history": history})
     assert answer.question == "and for video?"
+    assert answer.understood == "What does one generated video clip cost?"
     assert not answer.abstained
 
 

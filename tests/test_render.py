@@ -82,6 +82,7 @@ def answers(draw: st.DrawFn) -> Answer:
         model=draw(texts),
         gate=draw(st.none() | st.builds(Verdict, texts, st.booleans(), shares, texts)),
         trace=tuple(trace),
+        understood=draw(st.none() | texts),
     )
 
 
@@ -98,6 +99,14 @@ def assert_only_our_markup(html: str) -> Page:
         assert attributes.get("href", "#").startswith(("#turn-", "#", "http://", "https://"))
     html.encode("utf-8")
     return page
+
+
+def test_a_reader_sees_what_a_follow_up_was_taken_for() -> None:
+    taken = replace(ANSWER, understood="How long is the bridge?")
+    assert (
+        "Understood as: How long is the bridge?" in Page(render.render_answer(taken, turn=1)).text
+    )
+    assert "Understood as" not in render.render_answer(ANSWER, turn=1)
 
 
 @quick

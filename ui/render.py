@@ -134,8 +134,11 @@ def render_answer(answer: Answer, *, turn: int) -> str:
     """A checked answer: its sentences, its sources, and why it says what it says."""
     kind = "abstained" if answer.abstained else "backed"
     said = _abstention(answer) if answer.abstained else _backed(answer, turn=turn)
+    taken = answer.understood
+    understood = f'<p class="understood">Understood as: {escape(taken)}</p>' if taken else ""
     return (
-        f'<div class="answer {kind}" aria-live="polite">{said}{_why(answer.gate, answer.trace)}'
+        f'<div class="answer {kind}" aria-live="polite">{understood}{said}'
+        f"{_why(answer.gate, answer.trace)}"
         f"{_timings(answer.timings, answer.model)}</div>"
     )
 
