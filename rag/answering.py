@@ -12,7 +12,7 @@ they tell more. With none left, it abstains.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -88,14 +88,14 @@ def stream_answer(
     settings: Settings,
     stopwatch: Stopwatch,
     model_name: str,
-) -> Iterator[AnswerUpdate]:
-    """Yield updates as the answer comes; the last one carries the `Answer`."""
+) -> Generator[AnswerUpdate, None, Answer]:
+    """Yield updates as the answer comes, and return it."""
 
     def finish(
         findings: Sequence[Finding], reason: str | None, gate: Verdict | None = None
-    ) -> AnswerUpdate:
+    ) -> Answer:
         sentences, citations = cite(findings)
-        answer = Answer(
+        return Answer(
             question=query.question,
             sentences=sentences or (Sentence(ABSTENTION, (), 0.0),),
             citations=citations,
@@ -108,11 +108,9 @@ def stream_answer(
             trace=tuple(Verdict(f.text, f.kept, f.support, f.why) for f in findings),
             understood=query.standalone if query.standalone != query.question else None,
         )
-        return AnswerUpdate(stage="done", answer=answer)
 
     if not hits:
-        yield finish((), "The index has no passage that resembles the question.")
-        return
+        return finish((), "The index has no passage that resembles the question.")
     yield AnswerUpdate(stage="reading")
     evidence = EvidenceSet(query.standalone, hits, embedder=embedder)
     read = evidence.select(settings.reading_tokens, count_tokens=embedder.count_tokens)
@@ -128,8 +126,7 @@ def stream_answer(
         if not answerable:
             instead = nearest_words(query.standalone, evidence.nearest())
             instead = instead or not_mentioned(query, hits)
-            yield finish((), f"{looked_at(hits)}{instead}", gate)
-            return
+            return finish((), f"{looked_at(hits)}{instead}", gate)
         if signals.probe is not None and isinstance(model, ShowsState):
             reader = LoneReader(evidence.question, model=model)
     draft = ""
@@ -156,7 +153,7 @@ def stream_answer(
         findings = give_reasons(findings, evidence)
         findings = add_nearest(findings, evidence, answers=reader.verdict if reader else None)
         findings = compare_articles(findings, evidence)
-    yield finish(findings, f"{looked_at(hits)}{instead}", gate)
+    return finish(findings, f"{looked_at(hits)}{instead}", gate)
 
 
 def weigh(

@@ -9,8 +9,9 @@ Any BaseRetriever and any BaseChatModel will do, so each piece can be exchanged 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from rag.models import find, sha256_of
 from rag.records import Answer, AnswerUpdate
 from rag.retrieval import HybridRetriever, documents_to_hits
 from rag.settings import Settings
+from rag.steps import answer_in_steps
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -77,17 +79,28 @@ class Assistant(Runnable[AssistantInput, Answer]):
         stopwatch = Stopwatch()
         yield AnswerUpdate(stage="searching")
         query = self.follow_ups.resolve(question, history)
-        hits = documents_to_hits(self.retriever.invoke(query.standalone, config))
-        stopwatch.retrieve_ms = stopwatch.elapsed_ms
-        yield from stream_answer(
-            query,
-            hits,
-            model=self.model,
-            embedder=self.embedder,
-            settings=self.settings,
-            stopwatch=stopwatch,
-            model_name=self.model_name,
-        )
+
+        def ask(step: str) -> Generator[AnswerUpdate, None, Answer]:
+            began = stopwatch.elapsed_ms
+            hits = documents_to_hits(self.retriever.invoke(step, config))
+            stopwatch.retrieve_ms += stopwatch.elapsed_ms - began
+            return (
+                yield from stream_answer(
+                    replace(query, standalone=step),
+                    hits,
+                    model=self.model,
+                    embedder=self.embedder,
+                    settings=self.settings,
+                    stopwatch=stopwatch,
+                    model_name=self.model_name,
+                )
+            )
+
+        if self.settings.verify:
+            answer = yield from answer_in_steps(query.standalone, ask=ask, model=self.model)
+        else:
+            answer = yield from ask(query.standalone)
+        yield AnswerUpdate(stage="done", answer=answer)
 
 
 def read_input(input: AssistantInput) -> tuple[str, list[tuple[str, str]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from rag.evidence import Evidence
 
@@ -16,6 +16,63 @@ ANSWER = "Answer the question fully in one or two sentences, using only these fa
 FOLLOW_UP = (
     "Rewrite the follow-up question so that it can be understood without the conversation. Keep "
     "what it asks; add from the conversation what it leaves out. Reply with the question only."
+)
+STEPS = (
+    "Each question is about something that it does not name, but describes. Say what has to be "
+    "looked up first, and the question again with #1 in place of the description."
+)
+FIRST_STEP, NEXT_STEP, HOLE = "First: ", "Then: ", "#1"
+STEPS_EXAMPLES = (
+    (
+        "In which year was the founder of the company that makes Duplo born?",
+        "Who is the founder of the company that makes Duplo?",
+        "In which year was #1 born?",
+    ),
+    (
+        "What river flows through the city where Nina Simone died?",
+        "In which city did Nina Simone die?",
+        "What river flows through #1?",
+    ),
+    (
+        "Who is the spouse of the singer of Purple Rain?",
+        "Who is the singer of Purple Rain?",
+        "Who is the spouse of #1?",
+    ),
+    (
+        "The novel on which the 1982 film with Harrison Ford is based was written by whom?",
+        "On which novel is the 1982 film with Harrison Ford based?",
+        "#1 was written by whom?",
+    ),
+    (
+        "How many people live in Rilke's birthplace?",
+        "What is Rilke's birthplace?",
+        "How many people live in #1?",
+    ),
+    (
+        "What currency is used in the country where Mount Elbert is located?",
+        "In which country is Mount Elbert located?",
+        "What currency is used in #1?",
+    ),
+    (
+        "When did the university that Toni Morrison went to admit its first students?",
+        "Which university did Toni Morrison go to?",
+        "When did #1 admit its first students?",
+    ),
+    (
+        "Which other band did the drummer who joined Genesis in 1970 play for?",
+        "Who is the drummer who joined Genesis in 1970?",
+        "Which other band did #1 play for?",
+    ),
+    (
+        "The architect of the Sagrada Familia died after being hit by what?",
+        "Who is the architect of the Sagrada Familia?",
+        "#1 died after being hit by what?",
+    ),
+)
+SHORT_ANSWER = "Reply with the shortest answer only, a name or a few words."
+SHORT_ANSWER_EXAMPLE = (
+    ("Which company makes Duplo?", "Duplo is made by the Lego Group of Denmark."),
+    "Lego Group",
 )
 
 
@@ -55,3 +112,22 @@ def standalone_messages(question: str, exchanges: Sequence[tuple[str, str]]) -> 
     said = [f"Question: {asked}\nAnswer: {answered}" for asked, answered in exchanges]
     text = "\n".join([*said, f"Follow-up: {question}"])
     return [SystemMessage(FOLLOW_UP), HumanMessage(text)]
+
+
+def steps_messages(question: str) -> list[BaseMessage]:
+    """Ask for what to look up first, and for the question with `HOLE` in its place."""
+    messages: list[BaseMessage] = [SystemMessage(STEPS)]
+    for asked, first, then in STEPS_EXAMPLES:
+        messages += [HumanMessage(asked), AIMessage(f"{FIRST_STEP}{first}\n{NEXT_STEP}{then}")]
+    return [*messages, HumanMessage(question)]
+
+
+def short_answer_messages(question: str, answer: str) -> list[BaseMessage]:
+    """Ask for the few words of an answer that the question is after."""
+    asked, short = SHORT_ANSWER_EXAMPLE
+    return [
+        SystemMessage(SHORT_ANSWER),
+        HumanMessage("\n".join(asked)),
+        AIMessage(short),
+        HumanMessage(f"{question}\n{answer}"),
+    ]

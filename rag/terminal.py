@@ -90,6 +90,8 @@ def show_stream(updates: Iterable[AnswerUpdate], *, out: Console, err: Console) 
 
 def show_answer(answer: Answer, *, out: Console) -> None:
     """Print an answer: its sentences with their marks, then the numbered sources."""
+    if answer.understood:
+        out.print(f"[dim]Understood as: {escape(answer.understood)}[/dim]")
     if answer.abstained:
         out.print(f"[bold]{escape(answer.text)}[/bold]")
         out.print(f"[dim]{escape(answer.reason or '')}[/dim]")

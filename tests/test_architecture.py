@@ -39,7 +39,7 @@ layers
 llm verification answerability conversation
 disagreement reasons
 confirmation
-answering
+answering steps
 pipeline
 batch terminal doctor rounds machine
 bench_parts

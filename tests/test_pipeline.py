@@ -244,6 +244,27 @@ def test_a_follow_up_is_looked_up_by_what_it_means() -> None:
     assert not answer.abstained
 
 
+def test_what_a_question_describes_is_looked_up_first_and_both_are_cited() -> None:
+    question = "Which river flows through the city where Ada Blom was born?"
+    first = "In which city was Ada Blom born?"
+    born, flows = "Ada Blom was born in Tarn.", "The Lier flows through Tarn."
+    replies = {
+        f"Question: {question}": "Ada Blom was born in 1950.",
+        f"Question: {first}": born,
+        "Question: Which river flows through Tarn?": flows,
+        f"{first}\n{born}": "Tarn",
+        question: f"First: {first}\nThen: Which river flows through #1?",
+    }
+
+    def reply(prompt: str) -> str:
+        return next(said for asked, said in replies.items() if asked in prompt)
+
+    answer = assistant(reply, belief=None, text=f"{born} {flows}").invoke(question)
+    assert answer.text == f"{born} [1] {flows} [2]"
+    assert answer.question == question
+    assert answer.understood == f"{first} Which river flows through Tarn?"
+
+
 @pytest.mark.parametrize("question", ["", "   ", "\x00", "x" * 5000])
 def test_an_unusable_question_is_refused_in_words(question: str) -> None:
     with pytest.raises(UsageError):

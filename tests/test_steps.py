@@ -1,0 +1,178 @@
+"""What is only described is looked up first; every step is checked and cited by itself."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Generator, Mapping
+
+import pytest
+from rich.console import Console
+
+from rag.prompts import ABSTENTION
+from rag.records import Answer, AnswerUpdate, Citation, Sentence, Timings
+from rag.steps import Steps, answer_in_steps, describes, joined, split
+from rag.terminal import show_answer
+from tests.chat_fakes import make_hit
+from tests.fakes import ScriptedChat
+
+QUESTION = "Which river flows through the city where Ada Blom was born?"
+FIRST = "In which city was Ada Blom born?"
+THEN = "Which river flows through Tarn?"
+SPLIT = f"First: {FIRST}\nThen: Which river flows through #1?"
+
+
+def answered(question: str, *said: str) -> Answer:
+    """An answer of these sentences, each with a citation of its own; abstains if there is none."""
+    return Answer(
+        question=question,
+        sentences=tuple(Sentence(text, (n,), 0.9) for n, text in enumerate(said, 1))
+        or (Sentence(ABSTENTION, (), 0.0),),
+        citations=tuple(
+            Citation(n, f"{text}.md", "T", "s", 0, len(text), text)
+            for n, text in enumerate(said, 1)
+        ),
+        hits=(make_hit(1, title=question),),
+        abstained=not said,
+        reason=None if said else "Looked at 1 passage.",
+        timings=Timings(),
+        model="scripted",
+    )
+
+
+def in_steps(
+    question: str, known: Mapping[str, Answer], replies: Mapping[str, str]
+) -> tuple[Answer, list[str]]:
+    """(the answer to a question in steps, what was asked for it); unknown steps are abstained."""
+    asked: list[str] = []
+
+    def ask(step: str) -> Generator[AnswerUpdate, None, Answer]:
+        asked.append(step)
+        yield AnswerUpdate(stage="reading")
+        return known.get(step, answered(step))
+
+    model = ScriptedChat(reply=lambda prompt: replies.get(prompt, "no idea"), prompts=[])
+    steps = answer_in_steps(question, ask=ask, model=model)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value, asked
+
+
+BORN = answered(FIRST, "Ada Blom was born in Tarn.", "Tarn is old.")
+FLOWS = answered(THEN, "The Lier flows through Tarn.")
+REPLIES = {QUESTION: SPLIT, f"{FIRST}\nAda Blom was born in Tarn.": "Tarn"}
+
+
+def test_what_is_described_is_looked_up_first() -> None:
+    answer, asked = in_steps(QUESTION, {FIRST: BORN, THEN: FLOWS}, REPLIES)
+    assert asked == [QUESTION, FIRST, THEN]
+    assert answer.question == QUESTION
+    assert answer.understood == f"{FIRST} {THEN}"
+    assert answer.text == "Ada Blom was born in Tarn. [1] The Lier flows through Tarn. [2]"
+    assert not answer.abstained
+
+
+def test_a_reader_of_the_terminal_sees_what_was_asked_instead() -> None:
+    answer, _ = in_steps(QUESTION, {FIRST: BORN, THEN: FLOWS}, REPLIES)
+    out = Console(file=io.StringIO(), width=120)
+    show_answer(answer, out=out)
+    assert f"Understood as: {FIRST} {THEN}" in out.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_an_answer_in_one_step_is_left_alone() -> None:
+    whole = answered(QUESTION, "The Lier does.")
+    assert in_steps(QUESTION, {QUESTION: whole}, {}) == (whole, [QUESTION])
+
+
+@pytest.mark.parametrize("known", [{}, {FIRST: BORN}, {THEN: FLOWS}])
+def test_with_a_step_unanswered_the_question_is(known: dict[str, Answer]) -> None:
+    answer, _ = in_steps(QUESTION, known, REPLIES)
+    assert answer == answered(QUESTION)
+
+
+@pytest.mark.parametrize(
+    "name", ["Oslo", "Ada Blom", "", "Tarn is the city where Ada Blom was born"]
+)
+def test_only_a_new_name_of_the_answer_takes_the_place_of_the_description(name: str) -> None:
+    replies = REPLIES | {f"{FIRST}\nAda Blom was born in Tarn.": name}
+    oslo = "Which river flows through Oslo?"
+    known = {FIRST: BORN, THEN: FLOWS, oslo: answered(oslo, "The Akerselva.")}
+    answer, asked = in_steps(QUESTION, known, replies)
+    assert answer.abstained
+    assert asked == [QUESTION, FIRST]
+
+
+def test_a_second_description_takes_a_third_step() -> None:
+    question = "Which river flows through the birthplace of the author of Winter Light?"
+    wrote, where = "What is the author of Winter Light?", "What is the birthplace of Ada Blom?"
+    known = {
+        wrote: answered(wrote, "Ada Blom is the author of Winter Light."),
+        where: answered(where, "Ada Blom was born in Tarn."),
+        THEN: FLOWS,
+    }
+    replies = {
+        f"{wrote}\nAda Blom is the author of Winter Light.": "Ada Blom",
+        f"{where}\nAda Blom was born in Tarn.": "Tarn",
+    }
+    answer, asked = in_steps(question, known, replies)
+    assert asked[1::2] == [wrote, where]
+    assert [sentence.citations for sentence in answer.sentences] == [(1,), (2,), (3,)]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What does a video clip cost?",
+        "Which company had its LLM Suite honoured in 2025?",
+        "How many employees did JPMorgan's LLM Suite reach?",
+        "hallucination rate by model",
+        "In which year did JPMorgan start building its LLM Suite?",
+    ],
+)
+def test_a_question_that_names_what_it_is_about_has_one_step(question: str) -> None:
+    assert not describes(question)
+    assert in_steps(question, {}, {})[1] == [question]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "",
+        f"First: {QUESTION}\nThen: Is it #1?",
+        f"First: {FIRST}\nThen: Which river flows through it?",
+        "First: Who is Ada Blom?\nThen: What is #1?",
+        "First: What is the longest river of Norway?\nThen: Which river flows through #1?",
+    ],
+)
+def test_steps_that_do_not_add_up_to_the_question_are_not_taken(reply: str) -> None:
+    assert split(QUESTION, model=ScriptedChat(reply=lambda prompt: reply)) is None
+
+
+@pytest.mark.parametrize(
+    ("question", "steps"),
+    [
+        (
+            "Who is the sister of the composer of Fidelio?",
+            Steps("What is the composer of Fidelio?", "Who is the sister of #1?"),
+        ),
+        (
+            "Who was the first president of Damerjog's country?",
+            Steps("What is Damerjog's country?", "Who was the first president of #1?"),
+        ),
+    ],
+)
+def test_a_phrase_that_describes_is_taken_where_the_model_does_not_split(
+    question: str, steps: Steps
+) -> None:
+    assert split(question, model=ScriptedChat(reply=lambda prompt: question)) == steps
+
+
+def test_every_mark_of_a_joined_answer_leads_to_the_words_that_it_led_to() -> None:
+    same = answered(THEN, "The Lier flows through Tarn.", "Ada Blom was born in Tarn.")
+    answer = joined([BORN, same])
+    quotes = {citation.number: citation.quote for citation in answer.citations}
+    assert sorted(quotes) == [1, 2]
+    for sentence in answer.sentences:
+        assert [quotes[n] for n in sentence.citations] == [sentence.text]
+    assert [hit.rank for hit in answer.hits] == list(range(1, len(answer.hits) + 1))
