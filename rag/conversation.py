@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Exchange = tuple[str, str]  # a question and its answer
 
 EXCHANGES_READ = 2  # of the conversation, the newest
-LONGEST_TURN = 400  # characters of an answer
+LONGEST_TURN = 400  # characters of a question or an answer
 MOST_KEPT = 100  # rewrites
 LONGEST_REWRITE = 60  # words
 # A rewrite may add words of its own, such as "cost" for "price", but not a new subject.
@@ -90,7 +90,7 @@ class FollowUps:
         read: list[Exchange] = []
         if leans_on_history(question):
             for asked, answered in exchanges(history):
-                read.append((self._standalone(asked, read), answered))
+                read.append((self._standalone(asked, read)[-LONGEST_TURN:], answered))
         return Query(question=question, standalone=self._standalone(question, read))
 
     def _standalone(self, question: str, read: Sequence[Exchange]) -> str:

@@ -120,6 +120,17 @@ def test_a_follow_up_to_a_follow_up_is_read_with_that_one_written_out() -> None:
     assert len(model.prompts) == 2, "what was written out once is not asked again"
 
 
+def test_a_follow_up_stays_short_however_long_the_conversation() -> None:
+    follow_ups = FollowUps(ScriptedChat(reply=lambda prompt: "", prompts=[]))
+    history = [("user", "Why? " * 700), ("assistant", "Because. " * 700)]
+    for turn in range(20):
+        question = f"and then what about the {turn}th of them?"
+        taken = follow_ups.resolve(question, history).standalone
+        assert taken.endswith(question)
+        assert len(taken) < 500
+        history += [("user", question), ("assistant", "They do not say.")]
+
+
 def test_without_a_conversation_nothing_is_asked() -> None:
     assert resolved("and for video?", [], {}) == "and for video?"
 
