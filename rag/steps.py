@@ -89,7 +89,7 @@ def describes(question: str) -> bool:
     return (
         any(not asks or clause.start() != asks.start() for clause in clauses)
         or POSSESSIVE.search(question) is not None
-        or DESCRIPTION.search(question) is not None
+        or _phrase_first(question) is not None
     )
 
 
@@ -105,13 +105,17 @@ def split(question: str, *, model: BaseChatModel) -> Steps | None:
         steps = Steps(first[1].strip(), then[1].strip())
         if _holds(steps, question):
             return steps
+    return _phrase_first(question)
+
+
+def _phrase_first(question: str) -> Steps | None:
+    """A question with the phrase that describes looked up first; None if nothing else is asked."""
     phrase = DESCRIPTION.search(question)
-    if phrase:
-        before, after = question[: phrase.start()], question[phrase.end() :]
-        steps = Steps(f"What is {phrase[0]}?", f"{before}{HOLE}{after}")
-        if _holds(steps, question):
-            return steps
-    return None
+    if not phrase:
+        return None
+    before, after = question[: phrase.start()], question[phrase.end() :]
+    steps = Steps(f"What is {phrase[0]}?", f"{before}{HOLE}{after}")
+    return steps if _holds(steps, question) else None
 
 
 def _holds(steps: Steps, question: str) -> bool:

@@ -128,6 +128,8 @@ def test_a_second_description_takes_a_third_step() -> None:
         "How many employees did JPMorgan's LLM Suite reach?",
         "hallucination rate by model",
         "In which year did JPMorgan start building its LLM Suite?",
+        "What is the capital of France?",
+        "Where is the head office of Midjourney?",
     ],
 )
 def test_a_question_that_names_what_it_is_about_has_one_step(question: str) -> None:
