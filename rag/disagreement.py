@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from rag.evidence import Evidence, EvidenceSet
 from rag.terms import amounts, content_words, coverage, names
-from rag.verification import MOST_CITATIONS, Finding, fault_of
+from rag.verification import MOST_CITATIONS, OWN_WORDS, Finding, fault_of
 
 # Of the sentence's words in the other article's, and the cosine of the two. High, since two
 # sentences about one thing and about its neighbour ("an image costs", "a clip costs") are near.
@@ -35,7 +35,7 @@ def compare_articles(findings: Sequence[Finding], evidence: EvidenceSet) -> list
                 told.add(item.text)
                 words = " ".join(item.reading.split()).rstrip(".")
                 text = f"“{item.chunk.title}” gives another figure: {words}."
-                compared.append(Finding(text, (item,), finding.support, "in its own words"))
+                compared.append(Finding(text, (item,), finding.support, OWN_WORDS))
     return compared
 
 

@@ -14,9 +14,8 @@ from dataclasses import replace
 from rag.evidence import Evidence, EvidenceSet, own_words
 from rag.records import Verdict
 from rag.terms import content_words, coverage, numbers
-from rag.verification import Finding
+from rag.verification import OWN_WORDS, Finding
 
-OWN_WORDS = "in its own words"
 # Of the nearest words: an answer that has this many of them need not be followed by them.
 MOSTLY_TOLD = 0.6
 MOST_NEAR = 2  # that are judged after an answer, half a second each

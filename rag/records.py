@@ -159,8 +159,8 @@ class Answer:
 
     An abstention has one sentence, the fixed refusal, without citations; `reason` then says
     what was looked at. `gate` says whether the passages were thought to hold the answer, and
-    `trace` lists every drafted sentence with its verdict. `understood` is what a question that
-    leans on the conversation was taken for.
+    `trace` lists every drafted sentence with its verdict. `understood` is what was asked in
+    place of a question that leans on the conversation, or that was answered in steps.
     """
 
     question: str

@@ -63,9 +63,7 @@ def answer_in_steps(question: str, *, ask: Callable[[str], Asking], model: BaseC
     whole = answer = yield from ask(question)
     said: list[Answer] = []
     asked = [question]
-    while answer.abstained and len(said) < MOST_STEPS - 1:
-        if not describes(asked[-1]):
-            return whole
+    while answer.abstained and len(said) < MOST_STEPS - 1 and describes(asked[-1]):
         yield AnswerUpdate(stage="searching")
         steps = split(asked[-1], model=model)
         if steps is None:
@@ -150,21 +148,22 @@ def joined(answers: Sequence[Answer]) -> Answer:
     last = answers[-1]
     sentences: list[Sentence] = []
     citations: dict[tuple[str, int, int], Citation] = {}
+    hits: dict[str, Hit] = {}
     for answer in answers:
+        said = answer.sentences if answer is last else answer.sentences[:1]
+        cited = {number for sentence in said for number in sentence.citations}
         renumbered = {
             citation.number: citations.setdefault(
                 (citation.article_id, citation.start, citation.end),
                 replace(citation, number=len(citations) + 1),
             ).number
             for citation in answer.citations
-            if answer is last or citation.number in answer.sentences[0].citations
+            if citation.number in cited
         }
         sentences += [
             replace(sentence, citations=tuple(sorted(renumbered[n] for n in sentence.citations)))
-            for sentence in (answer.sentences if answer is last else answer.sentences[:1])
+            for sentence in said
         ]
-    hits: dict[str, Hit] = {}
-    for answer in answers:
         for hit in answer.hits:
             hits.setdefault(hit.chunk.id, replace(hit, rank=len(hits) + 1))
     return replace(

@@ -54,6 +54,7 @@ MOSTLY = 0.5  # of what a clause tells, denies or prefers; the rest may be where
 PREFERENCES = content_words("better best worse worst superior inferior preferable")
 CAUSE = re.compile(r"\b(?:because|due to)\b", re.IGNORECASE)
 UNIVERSAL = re.compile(r"\b(?:all|any|every|everyone|everything|always)\b", re.IGNORECASE)
+OWN_WORDS = "in its own words"  # why an article's words that nobody drafted are said
 YES_OR_NO = re.compile(r"(?:yes|no), +", re.IGNORECASE)
 
 
