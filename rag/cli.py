@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -284,7 +285,8 @@ def doctor(
 
     checks = []
     with terminal.waiting("Examining", err=err):
-        for check in examine(load_settings(index=index, model=model)):
+        for found in examine(load_settings(index=index, model=model)):
+            check = replace(found, mend=terminal.naming_index(found.mend, index))
             checks.append(check)
             if not as_json:
                 mark = "[green]ok[/green]  " if check.ok else "[red]bad[/red] "
@@ -298,21 +300,23 @@ def doctor(
         raise typer.Exit(1)
 
 
-def fail(error: FootnoteError) -> NoReturn:
+def fail(error: FootnoteError, index: Path | None) -> NoReturn:
     """One line on stderr, and the exit code of the error's kind."""
-    line = f"[red]{escape(error.message)}[/red] {escape(error.hint)}".rstrip()
+    hint = terminal.naming_index(error.hint, index)
+    line = f"[red]{escape(error.message)}[/red] {escape(hint)}".rstrip()
     err.print(line, soft_wrap=True)
     raise SystemExit(error.exit_code)
 
 
 def main() -> None:
     """Run the command line; every `FootnoteError` becomes one line."""
+    named = terminal.Named()
     try:
-        app()
+        app(obj=named)
     except FootnoteError as error:
         if debugging():
             raise
-        fail(error)
+        fail(error, named.index)
     except KeyboardInterrupt:
         err.print("Stopped.")
         raise SystemExit(130) from None

@@ -6,9 +6,12 @@ Everything that a user waits for is drawn on stderr, so that stdout holds result
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -39,8 +42,32 @@ if TYPE_CHECKING:
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False)
 
+INDEX_COMMAND = re.compile(r"\brag (?:index(?: --rebuild)?|doctor)\b")
+
+
+def naming_index(advice: str, index: Path | None) -> str:
+    """What to run next, for the index that `--index` named, so that no other one is changed."""
+    if index is None:
+        return advice
+    return INDEX_COMMAND.sub(rf"\g<0> --index {shlex.quote(str(index))}", advice)
+
+
+@dataclass
+class Named:
+    """What a command line named, for whoever tells of its error after it has ended."""
+
+    index: Path | None = None
+
+
+def _keep_index(context: typer.Context, index: Path | None) -> Path | None:
+    if isinstance(context.obj, Named):
+        context.obj.index = index
+    return index
+
+
 IndexOption = Annotated[
-    Path | None, typer.Option("--index", help="The index folder.", metavar="DIR")
+    Path | None,
+    typer.Option("--index", help="The index folder.", metavar="DIR", callback=_keep_index),
 ]
 ModelOption = Annotated[
     str | None, typer.Option("--model", help="A name from `rag models list`, or a .gguf file.")

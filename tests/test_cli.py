@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,22 @@ def test_no_index_says_how_to_make_one(tmp_path: Path) -> None:
     assert run.returncode == 1
     assert "rag index" in run.stderr
     assert "Traceback" not in run.stderr
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("folder", ["mine", "my own"])
+def test_what_to_run_is_told_for_the_index_that_was_named(
+    tmp_path: Path, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need_model("all-MiniLM-L6-v2")
+    index = tmp_path / folder
+    told = run_rag("search", "anything", "--index", index).stderr
+    assert told.endswith(f"Make one: rag index --index {shlex.quote(str(index))} PATH\n")
+    checks = json.loads(run_rag("doctor", "--json", "--index", index).stdout)["checks"]
+    (mend,) = [check["mend"] for check in checks if check["name"] == "index"]
+    assert f"--index {shlex.quote(str(index))}" in mend
+    monkeypatch.setenv("RAG_INDEX", str(index))
+    assert run_rag("search", "anything").stderr.endswith("Make one: rag index PATH\n")
 
 
 def test_a_missing_model_says_how_to_get_it(
@@ -166,7 +183,7 @@ def test_an_index_of_another_embedder_says_what_to_run_and_that_mends_it(tmp_pat
         assert run.returncode == 1
         assert run.stderr.count("\n") == 1
         assert "with the embedding model words, not all-MiniLM-L6-v2" in run.stderr
-        assert run.stderr.endswith("Run: rag index\n")
+        assert run.stderr.endswith(f"Run: rag index --index {library.settings.index_directory}\n")
     made = json.loads(run_rag("index", "--json", *place).stdout)
     assert (made["unchanged"], made["failed"]) == (1, [])
     assert "2.4 metres" in run_rag("search", "mirror", *place).stdout
