@@ -41,7 +41,7 @@ from rag.records import (
     Timings,
     Verdict,
 )
-from rag.sentences import CITATION_MARKS, sentence_spans
+from rag.sentences import CITATION_MARKS, list_marker_length, sentence_spans
 from rag.verification import Finding, check, nearest
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def stream_answer(
             yield AnswerUpdate(stage="writing", draft=draft)
     yield AnswerUpdate(stage="checking", draft=draft)
     judge = check if settings.verify else nearest
-    findings = [judge(sentence, evidence) for sentence in draft_sentences(draft)]
+    findings = withdraw_lead_ins([judge(sentence, evidence) for sentence in draft_sentences(draft)])
     instead = nearest_words(query.standalone, cited_by(findings)[:1] or evidence.nearest())
     instead = instead or f"{not_mentioned(query, hits)} Nothing drafted from them held."
     if gate:
@@ -205,10 +205,25 @@ def withdraw(finding: Finding) -> Finding:
     return Finding(finding.text, (), finding.support, why)
 
 
+def withdraw_lead_ins(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings without lines that lead in to a list of which nothing is kept."""
+    last_first: list[Finding] = []
+    listed = False
+    for finding in reversed(findings):
+        leads_in = finding.text.endswith(":")
+        if leads_in and finding.kept and not listed:
+            why = f"{finding.why}, but nothing that it leads in to is kept"
+            finding = Finding(finding.text, (), finding.support, why)
+        listed = not leads_in and (listed or finding.kept)
+        last_first.append(finding)
+    return last_first[::-1]
+
+
 def draft_sentences(draft: str) -> list[str]:
-    """The sentences of a draft, without marks that the model put in by itself."""
+    """The sentences of a draft, without the marks of lists, or of citations that it made up."""
     text = CITATION_MARKS.sub("", draft).strip()
-    return [text[start:end] for start, end in sentence_spans(text)]
+    sentences = [text[start:end] for start, end in sentence_spans(text)]
+    return [sentence[list_marker_length(sentence) :] for sentence in sentences]
 
 
 def cite(findings: Sequence[Finding]) -> tuple[tuple[Sentence, ...], tuple[Citation, ...]]:

@@ -73,8 +73,8 @@ class DraftSignals:
     alone: float | None  # log-odds of an answer in what is cited, read without anything else
     support: float  # mean over the sentences, 0..1
     mentioned: float  # 1 if the cited passages mention all names and numbers asked about, else 0
-    # The cited passages have all numbers asked about, the draft no other years, and a sum or a
-    # share if asked.
+    # The cited passages have all numbers asked about, and all names if a number is asked for; the
+    # draft has no other years, and a sum or a share if asked.
     numbered: bool
 
 
@@ -181,6 +181,7 @@ def _numbers_fit(said: str, question: str, cited: Sequence[Evidence]) -> bool:
     """See `DraftSignals.numbered`."""
     return (
         numbers_asked_about(question) <= numbers(_surroundings(cited))
+        and not (NUMBER_ASKED.search(question) and unmet_in(question, cited))
         and not _tells_of_other_years(said, question)
         and not _owes_a_sum(said, question)
         and not _owes_a_share(said, question)

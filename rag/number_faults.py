@@ -20,6 +20,7 @@ from rag.terms import (
     name_is_in,
     names,
     numbers,
+    numbers_asked_about,
     word_pairs,
 )
 
@@ -34,13 +35,16 @@ def number_fault(
 ) -> str:
     """Why a number of the sentence is not what the evidence says; "" if all are."""
     cited = list(linked)
-    wanted = numbers(sentence)
+    counted = _counted(sentence, question)
+    wanted = numbers(sentence) - counted
     missing = {n for n in wanted if not any(_gives(item, n, question) for item in cited)}
     if missing:
         return f"no passage gives the number {_listed(missing)}"
     for clause, of in _told_of(sentence, named):
         said = content_words(clause) or content_words(sentence)
         for value, kind in amounts(clause):
+            if value in counted:
+                continue
             if _belongs_elsewhere(value, kind, said, named, cited) or (
                 kind in MEASURES
                 and (
@@ -56,6 +60,13 @@ def number_fault(
             if kind != "year" and _is_of_another_sort(value, clause, sentence, cited):
                 return f"the number {_listed([value])} is that of another sort of thing"
     return ""
+
+
+def _counted(sentence: str, question: str) -> frozenset[Decimal]:
+    """Small counts of what was asked for ("which two networks") where a sentence lists so many."""
+    small = numbers(question) - numbers_asked_about(question)
+    listed = len(clauses(sentence))
+    return frozenset(value for value in small if 1 < value <= listed)
 
 
 def _told_of(sentence: str, named: frozenset[str]) -> Iterator[tuple[str, frozenset[str]]]:

@@ -27,7 +27,7 @@ from rag.embedding import Embedder
 from rag.index import Index
 from rag.records import Chunk, Hit
 from rag.settings import Settings
-from rag.terms import content_words, fold_name, names, words
+from rag.terms import content_words, fold_name, named_part, names, words
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import CallbackManagerForRetrieverRun
@@ -128,7 +128,7 @@ def second_query(question: str, passage: Chunk) -> str:
     printed_as_names = names(passage.text)
     new_names: dict[str, str] = {}  # as folded, as printed first
     for word in words(passage.text):
-        folded = fold_name(word)
+        folded = fold_name(named_part(word))
         if folded in printed_as_names and content_words(word) - asked:
             new_names.setdefault(folded, word)
     return " ".join([*new_names.values(), *open_words]) if open_words and new_names else ""

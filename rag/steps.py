@@ -42,6 +42,8 @@ DESCRIPTION = re.compile(
     rf"\bthe (?:[a-z-]+ ){{1,3}}(?:of|by) {_NAME}(?!\w|['’]s)"
     rf"|{_NAME}['’]s [a-z]+(?: of [a-z]+)?(?=[?,]| (?:{_AFTER_NOUN})\b)"
 )
+# A step that asks for what the one before it has found: "Name #1, who was the daughter of ...".
+ASKS_BACK = re.compile(rf"(?:name|(?:who|what) (?:is|was)) {HOLE}(?=[,.?])", re.IGNORECASE)
 
 Asking = Generator[AnswerUpdate, None, Answer]
 
@@ -124,6 +126,7 @@ def _holds(steps: Steps, question: str) -> bool:
     return (
         HOLE not in steps.first
         and steps.then.count(HOLE) == 1
+        and not ASKS_BACK.match(steps.then)
         and bool(first - then)
         and bool(then - first)
         and coverage(asked, first | then) >= SHARE_KEPT

@@ -16,7 +16,7 @@ from itertools import pairwise, zip_longest
 
 WORD = re.compile(r"[^\W_]+(?:['\u2019\-./&+][^\W_]+)*\+{0,2}")
 NUMBER = re.compile(
-    r"(?<![\w.])(?P<currency>[$€£¥]\s?)?(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
+    r"(?<![\w.])(?P<currency>(?:[$€£¥]|USD|EUR|GBP)\s?)?(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
     r"(?:(?P<suffix>[kKmMbBtT](?:n)?)(?![A-Za-z])|[\s-]?(?P<scale>thousand|million|billion|trillion))?"
     r"(?P<unit>(?:st|nd|rd|th|x|s|%|\+)*)(?![A-Za-z])(?P<word>[\s-](?:percent|times|fold)\b)?"
 )
@@ -76,14 +76,24 @@ FUNCTION_WORDS = frozenset(
     than that the their theirs them themselves then there therefore these they this those though
     through thus to together too toward towards under until up upon us use used uses using very via
     was we were what whatever when where whereas whether which while who whom whose why will with
-    within without would yes yet you your yours
+    within without won't would yes yet you your yours
     article articles text passage passages source sources according mention mentions mentioned
     state states stated question answer tell give given name describe explain list
     """.split()
 )
+# What is joined to a function word: "what's", "isn't", "can't", "I'm".
+CONTRACTION = re.compile(r"(?:(?<!ca)n't|'(?:t|s|m|re|ve|ll|d))$")
+# They open a question and name nothing, though a name follows: "Compare GPT-4 and Claude".
+OPENERS = frozenset(
+    "besides compare consider contrast define despite discuss identify outline please regarding "
+    "show summarise summarize unlike".split()
+)
 MOST_THINGS = 12  # that a question asks for
 # What a number is written with; `numbers` reads these.
-COUNTING_WORDS = frozenset(NUMBER_WORDS) | frozenset(SCALES) | {"percent", "percentage"}
+CURRENCIES = frozenset({"usd", "eur", "gbp"})
+COUNTING_WORDS = (
+    frozenset(NUMBER_WORDS) | frozenset(SCALES) | CURRENCIES | {"percent", "percentage"}
+)
 NEGATIONS = frozenset(
     "no not never none neither nor cannot without n't isn't aren't doesn't don't can't won't "
     "wasn't weren't didn't hasn't haven't".split()
@@ -115,9 +125,8 @@ def content_words(text: str) -> frozenset[str]:
     for word in words(text):
         parts = re.split(r"[-/]", word)
         for part in {word, *parts} if len(parts) > 1 else parts:
-            folded = part.lower()
-            counts = folded in COUNTING_WORDS or part[:1].isdigit()
-            if folded not in FUNCTION_WORDS and not counts and len(part) > 1:
+            counts = part.lower() in COUNTING_WORDS or part[:1].isdigit()
+            if not is_function_word(part) and not counts and len(part) > 1:
                 found.add(stem(part))
     return frozenset(found)
 
@@ -143,7 +152,14 @@ def _is_thing(word: str) -> bool:
 def _carries_meaning(word: str) -> bool:
     folded = word.lower()
     counts = folded in COUNTING_WORDS or folded == "one" or word[:1].isdigit()
-    return folded not in FUNCTION_WORDS and not counts
+    return not is_function_word(word) and not counts
+
+
+@lru_cache(maxsize=65_536)
+def is_function_word(word: str) -> bool:
+    """Whether a word only joins others, alone or with what is contracted to it: "what's"."""
+    folded = word.lower().replace("\u2019", "'")
+    return folded in FUNCTION_WORDS or CONTRACTION.sub("", folded) in FUNCTION_WORDS
 
 
 def numbers(text: str) -> frozenset[Decimal]:
@@ -273,10 +289,12 @@ def names(text: str) -> frozenset[str]:
         )
         if (
             (capital_inside or digit_and_letter or (plain_capital and not title_case))
-            and word.lower() not in FUNCTION_WORDS
-            and not COUNT.fullmatch(word)
+            and not is_function_word(word)
+            and word.lower() not in CURRENCIES
+            and not (sentence_start and word.lower() in OPENERS)
+            and not COUNT.fullmatch(name := named_part(word))
         ):
-            found.add(fold_name(word))
+            found.add(fold_name(name))
         sentence_start = False
         end = match.end()
     return frozenset(found)
@@ -285,10 +303,18 @@ def names(text: str) -> frozenset[str]:
 def _is_title_case(text: str) -> bool:
     """Whether a text is written Like This: function words have capitals too, not names alone."""
     first, *rest = words(text) or [""]
-    function = [word for word in rest if word.lower() in FUNCTION_WORDS]
+    function = [word for word in rest if is_function_word(word)]
     return any(word[0].isupper() for word in function) and all(
-        word[0].isupper() for word in (first, *rest) if word and word.lower() not in FUNCTION_WORDS
+        word[0].isupper() for word in (first, *rest) if word and not is_function_word(word)
     )
+
+
+def named_part(word: str) -> str:
+    """What of a compound is the name: "AI" of "AI-made", all of "GPT-4o" and of "Wi-Fi"."""
+    parts = word.split("-")
+    plain = [part for part in parts if part.islower() and part.isalpha() and len(part) > 2]
+    named = "-".join(part for part in parts if part not in plain)
+    return named if len(named) > 1 else word
 
 
 def fold_name(word: str) -> str:

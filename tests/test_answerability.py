@@ -24,6 +24,20 @@ def test_what_the_model_makes_of_the_evidence_is_read_from_its_state(belief: flo
     assert replace(shown, probe=None) == signals
 
 
+@pytest.mark.parametrize(
+    ("question", "anchors"),
+    [
+        ("What's the cost of AI-made audio?", 1.0),
+        ("I'm wondering, isn't it $5?", 1.0),
+        ("What's the cost of audio at Acme?", 0.0),
+    ],
+)
+def test_only_names_and_numbers_of_a_question_have_to_be_met(question: str, anchors: float) -> None:
+    text = "A video clip made by AI costs $5."
+    evidence = EvidenceSet(question, [hit(text)], embedder=WordEmbedder())
+    assert measure(evidence, evidence.pieces).anchors == anchors
+
+
 def test_a_model_that_shows_nothing_is_left_out() -> None:
     evidence = EvidenceSet(ASKED, [hit("A video clip costs $5.")], embedder=WordEmbedder())
     signals = measure(evidence, evidence.pieces)

@@ -160,9 +160,11 @@ def test_an_answer_gives_a_year_that_was_asked_about_or_none(
         ("What percentage of firms use it?", "Firms handle 3x more with it.", False),
         ("What percentage of firms use it?", "Of all firms, 40 percent use it.", True),
         ("What proportion of firms use it?", "Two thirds of the firms use it.", True),
+        ("How many employees has Acme?", "JPMorgan has 200 employees.", False),
+        ("How many employees has Acme?", "Acme has 200 employees.", True),
     ],
 )
-def test_a_sum_or_share_that_was_asked_for_is_told(
+def test_a_number_that_was_asked_for_is_told_and_of_what_it_was_asked(
     question: str, draft: str, numbered: bool
 ) -> None:
     pieces = EvidenceSet(question, hits(draft), embedder=WordEmbedder()).pieces

@@ -124,6 +124,20 @@ def test_a_number_is_told_of_what_it_is_a_number_of(text: str, sentence: str, ke
     assert finding.kept is kept, finding.why
 
 
+@pytest.mark.parametrize(
+    ("sentence", "kept"),
+    [
+        ("The two networks inside a GAN are the generator and the discriminator.", True),
+        ("The two networks inside a GAN are the generator.", False),
+        ("The three networks inside a GAN are a generator and a discriminator.", False),
+    ],
+)
+def test_a_count_that_was_asked_for_is_met_by_as_many_things(sentence: str, kept: bool) -> None:
+    text = "A GAN has a generator and a discriminator, networks inside that compete."
+    finding = found(sentence, text, "Which two networks are inside a GAN?")
+    assert finding.kept is kept, finding.why
+
+
 def test_the_title_says_who_he_is() -> None:
     text = (
         "He came back to Lahore in 1908. "

@@ -12,14 +12,18 @@ from hypothesis import strategies as st
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 
+from rag.answering import withdraw_lead_ins
 from rag.errors import UsageError
+from rag.evidence import evidence_of
 from rag.pipeline import Assistant
 from rag.prompts import ABSTENTION
 from rag.records import Answer
 from rag.retrieval import HybridRetriever
 from rag.settings import Settings
+from rag.verification import Finding
 from tests.fakes import ScriptedChat, ShowingChat, WordEmbedder
 from tests.library import Library, prose
+from tests.passages import hit
 
 ARTICLE = (
     "JPMorgan's LLM Suite scaled to over 200,000 employees. "
@@ -193,6 +197,32 @@ def test_marks_that_the_model_invents_are_dropped() -> None:
         "What does a generated video clip cost?"
     )
     assert answer.text == "A generated video clip costs $0.50 to $5. [1]"
+
+
+def test_the_items_of_a_list_are_checked_without_their_numbers() -> None:
+    answer = assistant(
+        "It costs:\n1. A generated video clip costs $0.50 to $5.\n2) A generated image costs $9.\n"
+        "3. A generated image costs $0.01 to $0.50."
+    ).invoke("What do a generated video clip and image cost?")
+    check_laws(answer)
+    assert [sentence.text for sentence in answer.sentences[-2:]] == [
+        "A generated video clip costs $0.50 to $5.",
+        "A generated image costs $0.01 to $0.50.",
+    ]
+
+
+def test_a_line_that_leads_in_to_nothing_is_not_said() -> None:
+    lead_in = "A generated video clip and a generated image cost:"
+    assert withdraw_lead_ins(findings := [finding(lead_in), finding("An image.")]) == findings
+    for rest in ([], [finding("An image.", kept=False)], [finding(lead_in), finding("A clip.")]):
+        first, *others = withdraw_lead_ins([finding(lead_in), *rest])
+        assert not first.kept
+        assert others == rest
+
+
+def finding(text: str, *, kept: bool = True) -> Finding:
+    (item,) = evidence_of([hit(ARTICLE)])[:1]
+    return Finding(text, (item,) if kept else (), 0.9, "as if it had been checked")
 
 
 @given(st.text(max_size=300), st.sampled_from([None, -9.0, 0.0, 9.0]))

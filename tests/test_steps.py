@@ -144,6 +144,8 @@ def test_a_question_that_names_what_it_is_about_has_one_step(question: str) -> N
         f"First: {QUESTION}\nThen: Is it #1?",
         f"First: {FIRST}\nThen: Which river flows through it?",
         "First: Who is Ada Blom?\nThen: What is #1?",
+        f"First: {FIRST}\nThen: Name #1, the city and the river that flows through it.",
+        f"First: {FIRST}\nThen: What is #1, the city with the river that flows through it?",
         "First: What is the longest river of Norway?\nThen: Which river flows through #1?",
     ],
 )

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.terms import (
+    amounts,
     content_words,
     coverage,
     denied,
@@ -65,6 +66,12 @@ def test_a_number_is_the_same_with_and_without_separators(value: int) -> None:
         ("Goldman Sachs Group", {"goldman", "sachs", "group"}),
         ("Bell Canada and Northern Telecom", {"bell", "canada", "northern", "telecom"}),
         ("Jump for Glory was directed by Raoul Walsh.", {"glory", "raoul", "walsh"}),
+        ("What's the price? Who\u2019s paid? I'm sure it isn't.", set()),
+        ("Isn't ChatGPT, when I'm asking, what Acme's is?", {"chatgpt", "acme"}),
+        ("Compare GPT-4 and Claude. Unlike Zenith, they grew.", {"gpt-4", "claude", "zenith"}),
+        ("Are AI-made clips of non-LLM tools Llama-3-based?", {"ai", "llm", "llama-3"}),
+        ("An X-ray over Wi-Fi for Coca-Cola", {"x-ray", "wi-fi", "coca-cola"}),
+        ("The market is worth USD 36.1 billion in Canada.", {"canada"}),
     ],
 )
 def test_names_are_what_is_printed_as_one(text: str, expected: set[str]) -> None:
@@ -88,6 +95,10 @@ def test_names_are_what_is_printed_as_one(text: str, expected: set[str]) -> None
 )
 def test_a_name_is_found_as_a_word_only(name: str, text: str, found: bool) -> None:
     assert name_is_in(name, text) is found
+
+
+def test_a_currency_is_one_however_it_is_written() -> None:
+    assert amounts("USD 36.1 billion, EUR5") == amounts("$36.1 billion, \u20ac5")
 
 
 def test_words_of_one_stem_are_one() -> None:
