@@ -30,6 +30,7 @@ from rag.answerability import (
 from rag.evidence import Evidence, EvidenceSet, own_words
 from rag.prompts import answer_messages
 from rag.records import Verdict
+from rag.sentences import sentence_spans
 from rag.terms import amounts, content_words, name_is_in, names, numbers, numbers_asked_about
 
 if TYPE_CHECKING:
@@ -181,11 +182,17 @@ def _numbers_fit(said: str, question: str, cited: Sequence[Evidence]) -> bool:
     """See `DraftSignals.numbered`."""
     return (
         numbers_asked_about(question) <= numbers(_surroundings(cited))
-        and not (NUMBER_ASKED.search(question) and unmet_in(question, cited))
+        and not (NUMBER_ASKED.search(question) and unmet_in(_asking(question), cited))
         and not _tells_of_other_years(said, question)
         and not _owes_a_sum(said, question)
         and not _owes_a_share(said, question)
     )
+
+
+def _asking(question: str) -> str:
+    """The sentences of a question that ask, if others stand before them; else all of it."""
+    sentences = [question[start:end] for start, end in sentence_spans(question)]
+    return " ".join(text for text in sentences if text.endswith("?")) or question
 
 
 def _tells_of_other_years(said: str, question: str) -> bool:

@@ -13,11 +13,13 @@ from rag.evidence import Evidence, EvidenceSet
 from rag.terms import (
     clauses,
     content_words,
+    is_function_word,
     is_named,
     name_is_in,
     names,
     numbers,
     stem,
+    words,
 )
 
 ORDINAL = re.compile(  # those with digits are numbers, which are compared as such
@@ -46,7 +48,7 @@ def name_fault(
     passages = "\n".join(item.chunk.embedded_text for item in cited)
     absent = {name for name in named if not name_is_in(name, passages)}
     asked = named - brought
-    if any(_begins_with_another(item, sentence) for item in cited):
+    if any(begins_with_another(item, sentence) for item in cited):
         words = "\n".join(item.headed_reading for item in cited)
         absent |= {name for name in asked if not name_is_in(name, words)}
     elif asked & absent and not numbers(sentence):
@@ -77,11 +79,24 @@ def _other_ordinal(sentence: str, cited: Sequence[Evidence]) -> str:
     return ""
 
 
-def _begins_with_another(item: Evidence, sentence: str) -> bool:
-    """Whether the first word of a piece is surely a name, and one that the sentence lacks."""
+def begins_with_another(item: Evidence, sentence: str) -> bool:
+    """Whether the first word of a piece is surely a name, and one that the sentence lacks.
+
+    It is one if it is printed so elsewhere in the piece, or twice in the passage, which has no
+    such word in lower case.
+    """
     first = item.text.partition(" ")[0]
-    return any(name_is_in(name, first) for name in names(item.text)) and not name_is_in(
-        first, sentence
+    if name_is_in(first, sentence):
+        return False
+    if any(name_is_in(name, first) for name in names(item.text)):
+        return True
+    printed = words(item.chunk.text)
+    return (
+        first.isalpha()
+        and not first.islower()
+        and not is_function_word(first)
+        and printed.count(first) > 1
+        and stem(first) not in {stem(word) for word in printed if word.islower()}
     )
 
 

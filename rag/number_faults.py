@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from rag.evidence import Evidence
+from rag.name_faults import begins_with_another
 from rag.terms import (
     amounts,
     amounts_of_things,
@@ -55,7 +56,10 @@ def number_fault(
                 return f"the number {_listed([value])} belongs to something else"
             if _is_of_another_thing(value, kind, sentence, cited):
                 return f"the number {_listed([value])} is that of another thing"
-            if not _stands_by_names(value, kind, of, linked, question):
+            near = {
+                item: _near(item, kind, sentence, passages) for item, passages in linked.items()
+            }
+            if not _stands_by_names(value, of, near, question):
                 return f"the number {_listed([value])} is not told of what the sentence names"
             if kind != "year" and _is_of_another_sort(value, clause, sentence, cited):
                 return f"the number {_listed([value])} is that of another sort of thing"
@@ -84,25 +88,26 @@ def _told_of(sentence: str, named: frozenset[str]) -> Iterator[tuple[str, frozen
 
 
 def _stands_by_names(
-    value: Decimal,
-    kind: str,
-    named: frozenset[str],
-    linked: Mapping[Evidence, str],
-    question: str,
+    value: Decimal, named: frozenset[str], near: Mapping[Evidence, str], question: str
 ) -> bool:
-    """Whether all names of the sentence stand beside this number in evidence that has it.
-
-    A measure has them in the same piece, before it in the same paragraph, or in heading or
-    title; years and counts stand further off, in the same passage or one that it is `linked` with.
-    """
-    places = []
-    for item, passages in linked.items():
-        if _gives(item, value, question):
-            places.append(_beside(item) if kind in MEASURES else passages)
+    """Whether all names of the sentence stand `near` this number in evidence that has it."""
+    places = [text for item, text in near.items() if _gives(item, value, question)]
     return bool(places) and all(any(is_named(name, text) for text in places) for name in named)
 
 
-def _beside(item: Evidence) -> str:
+def _near(item: Evidence, kind: str, sentence: str, passages: str) -> str:
+    """The text in which what a number of a piece is told of has to be named.
+
+    For a measure it is the same piece, what stands before it in the same paragraph, heading and
+    title; for years and counts the same passage and those that it is linked with, unless the piece
+    begins with another name.
+    """
+    if kind in MEASURES:
+        return beside(item)
+    return item.headed_reading if begins_with_another(item, sentence) else passages
+
+
+def beside(item: Evidence) -> str:
     """A piece with what stands before it in the same paragraph, and with its headings."""
     before = item.chunk.text[: item.start - item.chunk.start].rpartition("\n")[2]
     return f"{before}\n{item.headed_reading}"
@@ -144,7 +149,7 @@ def _is_told_in_another_piece(
     own, others = (
         frozenset().union(
             *(
-                content_words(_beside(item))
+                content_words(beside(item))
                 for item in cited
                 if (value in numbers(item.reading)) is with_it
             )

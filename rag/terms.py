@@ -94,6 +94,7 @@ CURRENCIES = frozenset({"usd", "eur", "gbp"})
 COUNTING_WORDS = (
     frozenset(NUMBER_WORDS) | frozenset(SCALES) | CURRENCIES | {"percent", "percentage"}
 )
+NOT_AS = re.compile(r"\bnot (?=(?:as|so) [a-z-]+ (?:[^,;.]* )?as\b)")  # this compares
 NEGATIONS = frozenset(
     "no not never none neither nor cannot without n't isn't aren't doesn't don't can't won't "
     "wasn't weren't didn't hasn't haven't".split()
@@ -326,6 +327,20 @@ def fold_name(word: str) -> str:
     return folded.lower()
 
 
+def respelled(question: str, text: str) -> str:
+    """A question with names in one word that a text prints so: "JP Morgan" becomes "JPMorgan"."""
+    printed = names(text)
+    folded = {word: fold_name(word) for word in words(text)}
+    spelling = {name: word[: len(name)] for word, name in folded.items() if name in printed}
+    spelled = question
+    for first, second in pairwise(words(question)):
+        pair, last = f"{first} {second}", fold_name(second)
+        one = spelling.get(f"{fold_name(first)}{last}")
+        if one and not name_is_in(f"{first} {last}", text):
+            spelled = spelled.replace(pair, one + pair[len(first) + 1 + len(last) :])
+    return spelled
+
+
 def name_is_in(name: str, text: str) -> bool:
     """Whether a folded name stands in a text as a word, in any case, or as part of a compound.
 
@@ -376,7 +391,7 @@ def denied(text: str) -> frozenset[str]:
 def denials(text: str) -> list[frozenset[str]]:
     """What each denying clause of a text denies, as stems of its content words."""
     found: list[frozenset[str]] = []
-    for clause in CLAUSE_END.split(text.replace("\u2019", "'")):
+    for clause in CLAUSE_END.split(NOT_AS.sub("", text.replace("\u2019", "'"))):
         folded = [word.lower() for word in words(clause)]
         for at, word in enumerate(folded):
             if word in NEGATIONS or word.endswith("n't"):

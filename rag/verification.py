@@ -14,6 +14,7 @@ the start and cannot be invented. A sentence is kept only if
   there is no American Mark,
 * most of what it tells of a name is told of that name, each in a list as the others are,
 * most of what it tells beside names is told in the passages, and what it gives a reason for,
+* it compares only as its evidence does, and what it calls the first is called so there,
 * it denies only what its evidence denies, and asserts nothing that is denied there,
 * it tells of all, any or every only what its evidence does: where an article says "between
   languages", nobody translates between any languages,
@@ -29,6 +30,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rag.comparison_faults import comparison_fault
 from rag.evidence import Evidence, EvidenceSet
 from rag.name_faults import borrowed_fault, linked_passages, list_fault, name_fault, stitching_fault
 from rag.number_faults import number_fault
@@ -50,8 +52,7 @@ LEAST_WORDS = 2  # that a further item of a cited list must bring: a long list h
 # Of the mean of coverage and cosine. Low, since a sentence may lend many words from its question:
 # what is above is left to the judgement on the whole draft. The figures are in eval/LOG.md.
 SUPPORT_FLOOR = 0.4
-MOSTLY = 0.5  # of what a clause tells, denies or prefers; the rest may be where or for whom
-PREFERENCES = content_words("better best worse worst superior inferior preferable")
+MOSTLY = 0.5  # of what a clause tells or denies; the rest may be where or for whom
 CAUSE = re.compile(r"\b(?:because|due to)\b", re.IGNORECASE)
 UNIVERSAL = re.compile(r"\b(?:all|any|every|everyone|everything|always)\b", re.IGNORECASE)
 OWN_WORDS = "in its own words"  # why an article's words that nobody drafted are said
@@ -122,7 +123,7 @@ def fault_of(sentence: str, cited: Sequence[Evidence], evidence: EvidenceSet) ->
         or list_fault(sentence, evidence)
         or borrowed_fault(sentence, brought, cited, evidence)
         or _told_fault(sentence, named, cited)
-        or _preference_fault(sentence, cited)
+        or comparison_fault(sentence, named, cited)
         or _universal_fault(sentence, evidence.question, cited)
         or _denial_fault(sentence, evidence.question, cited)
     )
@@ -206,21 +207,6 @@ def _told_fault(sentence: str, named: frozenset[str], cited: Sequence[Evidence])
         if len(untold) > max(another, (1 - MOSTLY) * len(told)):
             return "most of what it tells is not in the passages"
     return ""
-
-
-def _preference_fault(sentence: str, cited: Sequence[Evidence]) -> str:
-    """What is said to be better or worse where no piece says so of the same things; "" if none.
-
-    These words stand anywhere ("better results"), so that they lend themselves to any claim.
-    """
-    said = content_words(sentence)
-    preferred = said & PREFERENCES
-    rest = said - preferred
-    for item in cited:
-        there = content_words(item.reading)
-        if preferred <= there and len(rest & there) > MOSTLY * len(rest):
-            return ""
-    return f"no passage calls it {', '.join(sorted(preferred))}" if preferred else ""
 
 
 def _universal_fault(sentence: str, question: str, cited: Sequence[Evidence]) -> str:

@@ -34,7 +34,9 @@ updating
 watching library
 retrieval
 evidence
-prompts model_server prefixes stopping name_faults number_faults
+prompts model_server prefixes stopping name_faults
+number_faults
+comparison_faults
 layers
 llm verification answerability conversation
 disagreement reasons

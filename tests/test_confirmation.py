@@ -162,6 +162,7 @@ def test_an_answer_gives_a_year_that_was_asked_about_or_none(
         ("What proportion of firms use it?", "Two thirds of the firms use it.", True),
         ("How many employees has Acme?", "JPMorgan has 200 employees.", False),
         ("How many employees has Acme?", "Acme has 200 employees.", True),
+        ("I am at Zenith. How many has Acme?", "Acme has 200 employees.", True),
     ],
 )
 def test_a_number_that_was_asked_for_is_told_and_of_what_it_was_asked(

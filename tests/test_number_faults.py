@@ -124,6 +124,16 @@ def test_a_number_is_told_of_what_it_is_a_number_of(text: str, sentence: str, ke
     assert finding.kept is kept, finding.why
 
 
+@pytest.mark.parametrize(("name", "kept"), [("Tymnet", False), ("Telenet", True)])
+def test_a_year_is_not_told_of_another_than_its_sentence_begins_with(name: str, kept: bool) -> None:
+    text = (
+        "Telenet was a data network. Telenet was founded in 1973 and began in 1975. "
+        "Tymnet was a data network in San Jose."
+    )
+    finding = found(f"{name} was founded in 1973.", text, f"When was {name} founded?")
+    assert finding.kept is kept, finding.why
+
+
 @pytest.mark.parametrize(
     ("sentence", "kept"),
     [

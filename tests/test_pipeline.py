@@ -211,6 +211,14 @@ def test_the_items_of_a_list_are_checked_without_their_numbers() -> None:
     ]
 
 
+def test_a_name_is_asked_about_as_the_article_spells_it() -> None:
+    said = "JPMorgan's LLM Suite scaled to over 200,000 employees."
+    answer = assistant(said).invoke("How many employees has JP Morgan's LLM Suite?")
+    check_laws(answer)
+    assert [sentence.text for sentence in answer.sentences] == [said]
+    assert answer.understood == "How many employees has JPMorgan's LLM Suite?"
+
+
 def test_a_line_that_leads_in_to_nothing_is_not_said() -> None:
     lead_in = "A generated video clip and a generated image cost:"
     assert withdraw_lead_ins(findings := [finding(lead_in), finding("An image.")]) == findings

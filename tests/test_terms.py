@@ -16,6 +16,7 @@ from rag.terms import (
     name_is_in,
     names,
     numbers,
+    respelled,
 )
 
 
@@ -95,6 +96,19 @@ def test_names_are_what_is_printed_as_one(text: str, expected: set[str]) -> None
 )
 def test_a_name_is_found_as_a_word_only(name: str, text: str, found: bool) -> None:
     assert name_is_in(name, text) is found
+
+
+@pytest.mark.parametrize(
+    ("question", "spelled"),
+    [
+        ("Is JP Morgan's suite open ai?", "Is JPMorgan's suite OpenAI?"),
+        ("Is it in New York City?", "Is it in New York City?"),
+        ("Who uses an over view?", "Who uses an over view?"),
+    ],
+)
+def test_a_name_is_spelled_as_the_articles_spell_it(question: str, spelled: str) -> None:
+    text = "At NewYork and in New York JPMorgan\u2019s OpenAI tools give an overview."
+    assert respelled(question, text) == spelled
 
 
 def test_a_currency_is_one_however_it_is_written() -> None:
