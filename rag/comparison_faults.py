@@ -22,10 +22,11 @@ _WHERE = r"(?: (?:at|for|in|of|on|to|with)\b[^,;]*)?"
 DEGREE = re.compile(
     rf"\b(?P<degree>more|less|not as|not so|as(?= [a-z-]+{_WHERE} as\b))"
     r" (?!(?:than|well|much|many|long|soon|far)\b)(?P<quality>[a-z-]+)"
-    rf"|\b(?P<root>[a-z]{{3,}})er(?={_WHERE} than\b)",
+    rf"|\b(?!rather|other|fewer)(?P<root>[a-z]{{3,}})er(?={_WHERE} than\b)",
     re.IGNORECASE,
 )
-OTHER_SIDE = re.compile(r"\b(?:than|as)\b")
+# Than what: up to the clause's end, and not "than before", which compares a thing with itself.
+OTHER_SIDE = re.compile(r"\b(?:than|as) (?!(?:before|ever|usual|previously|earlier)\b)([^,;]*)")
 SENTENCE_PART = re.compile(r"[.;!?\n]|, (?:but|and|while|whereas)\b")
 LESS = ("less", "not as", "not so")
 SUPERLATIVE = re.compile(
@@ -110,7 +111,7 @@ def comparisons(text: str) -> Iterator[Comparison]:
             if degree.endswith("as") and not other_side:
                 continue
             more = content_words(before)
-            less = content_words(after[other_side.end() :]) if other_side else frozenset()
+            less = content_words(other_side[1]) if other_side else frozenset()
             more, less = more - less, less - more
             if degree in LESS:
                 more, less = less, more

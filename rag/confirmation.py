@@ -58,7 +58,8 @@ NUMBER_ASKED = re.compile(
     r"\b(?:how (?:many|much)|(?:what|which) year|when (?:was|were|did|is))\b", re.IGNORECASE
 )
 SHARE_ASKED = re.compile(
-    r"\b(?:what|which) (?:percentage|per ?cent|proportion|fraction|portion)\b", re.IGNORECASE
+    r"\b(?:what|which) (?:percentage|per ?cent|proportion|fraction|portion|share of)\b",
+    re.IGNORECASE,
 )
 SHARE_WORD = re.compile(
     r"\b(?:hal(?:f|ves)|thirds?|quarters?|(?:fif|six|seven|eigh|nin|ten)ths?|most|majority|minority"

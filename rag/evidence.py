@@ -29,7 +29,7 @@ RANK_WEIGHT = 0.1  # standing in the passage that retrieval liked best
 
 # From this cosine with a question on, a piece is worth showing to who asked it.
 NEAR = 0.5
-NEAR_IF_JUDGED = 0.3  # where the language model tells whether it answers
+NEAR_IF_JUDGED = 0.2  # where the language model tells whether it answers
 LEAST_TOLD = 2  # content words without which a piece tells nothing: a date in a cell
 MARKED_HEADING = re.compile(r"#{1,6} ")
 # "Here's a closer look at the two;" tells of the text that follows it, and of nothing else.

@@ -49,8 +49,8 @@ def name_fault(
     absent = {name for name in named if not name_is_in(name, passages)}
     asked = named - brought
     if any(begins_with_another(item, sentence) for item in cited):
-        words = "\n".join(item.headed_reading for item in cited)
-        absent |= {name for name in asked if not name_is_in(name, words)}
+        told = "\n".join(item.headed_reading for item in cited)
+        absent |= {name for name in asked if not name_is_in(name, told)}
     elif asked & absent and not numbers(sentence):
         articles = {item.chunk.article_id for item in cited}
         found = "\n".join(

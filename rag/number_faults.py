@@ -56,9 +56,7 @@ def number_fault(
                 return f"the number {_listed([value])} belongs to something else"
             if _is_of_another_thing(value, kind, sentence, cited):
                 return f"the number {_listed([value])} is that of another thing"
-            near = {
-                item: _near(item, kind, sentence, passages) for item, passages in linked.items()
-            }
+            near = {item: _near(item, kind, sentence, text) for item, text in linked.items()}
             if not _stands_by_names(value, of, near, question):
                 return f"the number {_listed([value])} is not told of what the sentence names"
             if kind != "year" and _is_of_another_sort(value, clause, sentence, cited):

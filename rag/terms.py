@@ -16,7 +16,8 @@ from itertools import pairwise, zip_longest
 
 WORD = re.compile(r"[^\W_]+(?:['\u2019\-./&+][^\W_]+)*\+{0,2}")
 NUMBER = re.compile(
-    r"(?<![\w.])(?P<currency>(?:[$€£¥]|USD|EUR|GBP)\s?)?(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
+    r"(?<![\w.])(?P<currency>(?:(?:US|CA|AU|NZ|HK)?[$€£¥]|USD|EUR|GBP)\s?)?"
+    r"(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
     r"(?:(?P<suffix>[kKmMbBtT](?:n)?)(?![A-Za-z])|[\s-]?(?P<scale>thousand|million|billion|trillion))?"
     r"(?P<unit>(?:st|nd|rd|th|x|s|%|\+)*)(?![A-Za-z])(?P<word>[\s-](?:percent|times|fold)\b)?"
 )

@@ -160,6 +160,7 @@ def test_an_answer_gives_a_year_that_was_asked_about_or_none(
         ("What percentage of firms use it?", "Firms handle 3x more with it.", False),
         ("What percentage of firms use it?", "Of all firms, 40 percent use it.", True),
         ("What proportion of firms use it?", "Two thirds of the firms use it.", True),
+        ("What share of firms use it?", "Firms handle 3x more with it.", False),
         ("How many employees has Acme?", "JPMorgan has 200 employees.", False),
         ("How many employees has Acme?", "Acme has 200 employees.", True),
         ("I am at Zenith. How many has Acme?", "Acme has 200 employees.", True),

@@ -113,6 +113,7 @@ def test_a_name_is_spelled_as_the_articles_spell_it(question: str, spelled: str)
 
 def test_a_currency_is_one_however_it_is_written() -> None:
     assert amounts("USD 36.1 billion, EUR5") == amounts("$36.1 billion, \u20ac5")
+    assert amounts("US$3 a barrel") == amounts("$3 a barrel")
 
 
 def test_words_of_one_stem_are_one() -> None:
