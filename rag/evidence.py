@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # Beside a cosine of 1: see "evidence selection" in eval/LOG.md for the figures behind these.
 WORDS_WEIGHT = 0.4  # the share of the question's words in the piece, rare words counting more
 RANK_WEIGHT = 0.1  # standing in the passage that retrieval liked best
+QUOTED_WEIGHT = 0.4  # quoting what the question quotes: What does "large" stand for?
 
 # From this cosine with a question on, a piece is worth showing to who asked it.
 NEAR = 0.5
@@ -39,6 +40,7 @@ SIGNPOST = re.compile(
     r"\b(?:explor|explain|discuss|break|outline|look|we\b)"
     r"|Let(?:['’]s| us) (?:explore|look|dive|start|see)\b"
 )
+QUOTED = re.compile(r"(?<!\w)[\"“'‘]([^\"”'’\n]{2,60})[\"”'’](?!\w)")
 LONGEST_HEADING = 14  # words
 MOST_ANTECEDENTS = 2
 LONGEST_ANSWER = 5  # sentences under a question; what is longer is a chapter
@@ -112,6 +114,11 @@ def evidence_of(hits: Sequence[Hit]) -> tuple[Evidence, ...]:
         for piece in _pieces(hit):
             found.setdefault((piece.chunk.article_id, piece.start, piece.end), piece)
     return tuple(found.values())
+
+
+def quoted_in(text: str) -> frozenset[str]:
+    """What a text puts in quotation marks, in lower case without the stop at its end."""
+    return frozenset(match[1].lower().rstrip(".,?!") for match in QUOTED.finditer(text))
 
 
 def _pieces(hit: Hit) -> Iterator[Evidence]:
@@ -270,12 +277,14 @@ class EvidenceSet:
 
     @cached_property
     def scores(self) -> list[float]:
-        """How likely each piece answers the question: by meaning, words and rank."""
+        """How likely each piece answers the question: by meaning, words, quotes and rank."""
         rarity = self._rarity()
+        quoted = quoted_in(self.question)
         total = sum(rarity.values()) or 1.0
         return [
             self.cosines[i]
             + WORDS_WEIGHT * sum(rarity[word] for word in rarity.keys() & self.words[i]) / total
+            + QUOTED_WEIGHT * (not quoted.isdisjoint(quoted_in(piece.text)))
             + RANK_WEIGHT / piece.rank
             for i, piece in enumerate(self.pieces)
         ]

@@ -177,6 +177,19 @@ def test_the_likeliest_words_are_each_told_once_with_what_they_refer_back_to() -
     assert evidence.likeliest(3) == [[clip, reel], [long]]
 
 
+@pytest.mark.parametrize("asked", ['"large"', "'large'", "“Large?”", "large"])
+def test_what_a_question_quotes_is_what_it_asks_about(asked: str) -> None:
+    text = (
+        "A large language model reads books. "
+        "The “large” refers to parameters of the model. It isn't large, the users' large one."
+    )
+    question = f"What does {asked} stand for in large language model?"
+    evidence = EvidenceSet(question, [hit(text)], embedder=WordEmbedder())
+    first, second, third = evidence.scores
+    assert (second > first) is (asked != "large")
+    assert third < min(first, second)
+
+
 def test_what_is_judged_need_not_be_very_near_in_meaning() -> None:
     text = "The cost of reels and posters is told below. Rain fell."
     evidence = EvidenceSet("What does a clip cost?", [hit(text)], embedder=WordEmbedder())

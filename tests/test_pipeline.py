@@ -355,7 +355,7 @@ def test_an_open_assistant_answers_from_articles_that_came_later(library: Librar
         library.sync()
         return "One generated video clip costs $0.50 to $5."
 
-    opened = assistant(reply)
+    opened = assistant(reply, answering="clip")
     opened.retriever = HybridRetriever(
         index=library.open(), embedder=library.embedder, settings=library.settings
     )
