@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -27,7 +26,15 @@ from numpy.typing import NDArray
 
 from rag.evidence import Evidence, EvidenceSet
 from rag.prompts import answer_messages
-from rag.terms import name_is_in, names, numbers, numbers_asked_about
+from rag.terms import (
+    WORD,
+    fold_name,
+    name_is_in,
+    named_part,
+    names,
+    numbers,
+    numbers_asked_about,
+)
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -143,11 +150,26 @@ class ShowsState(Protocol):
 
 
 def unmet_anchors(question: str, text: str) -> list[str]:
-    """The question's names and numbers that `text` lacks, names as the question writes them."""
-    unmet = sorted(name for name in names(question) if not name_is_in(name, text))
-    spelled = [re.search(re.escape(name), question, re.IGNORECASE) for name in unmet]
-    written = [match[0] if match else name for match, name in zip(spelled, unmet, strict=True)]
-    return written + sorted(f"{value:f}" for value in numbers_asked_about(question) - numbers(text))
+    """The question's names and numbers that `text` lacks, names as the question writes them.
+
+    Names that stand together are one: "Goldman Sachs".
+    """
+    unmet = {name for name in names(question) if not name_is_in(name, text)}
+    written: list[str] = []
+    end = 0  # of the name before, if that is unmet
+    for match in WORD.finditer(question):
+        name = named_part(match[0])
+        folded = fold_name(name)
+        if folded not in unmet:
+            end = 0
+            continue
+        if end and question[end : match.start()] == " ":
+            written[-1] += f" {name[: len(folded)]}"
+        else:
+            written.append(name[: len(folded)])
+        end = match.end()
+    values = sorted(f"{value:f}" for value in numbers_asked_about(question) - numbers(text))
+    return [*dict.fromkeys(written), *values]
 
 
 def _share_of_anchors(question: str, text: str) -> float:

@@ -78,6 +78,8 @@ FUNCTION_WORDS = frozenset(
     through thus to together too toward towards under until up upon us use used uses using very via
     was we were what whatever when where whereas whether which while who whom whose why will with
     within without won't would yes yet you your yours
+    arent cant couldnt didnt doesnt dont hasnt havent hows im isnt ive shouldnt wasnt werent whats
+    wheres whos wouldnt
     article articles text passage passages source sources according mention mentions mentioned
     state states stated question answer tell give given name describe explain list
     """.split()

@@ -89,6 +89,8 @@ def test_without_the_gate_a_draft_is_said_that_the_model_doubts() -> None:
         pytest.param("What did Heinz save in 1999?", ["1999"], id="another year"),
         pytest.param("Which three things did Heinz do?", [], id="asks for so many"),
         pytest.param("What did Nestle save?", ["Nestle"], id="another company"),
+        pytest.param("What did Red Bull's and Heinz save?", ["Red Bull"], id="two words"),
+        pytest.param("What did Nestle, Mars and Heinz save?", ["Nestle", "Mars"], id="a list"),
         pytest.param("What do the Costs say of Heinz?", [], id="the title counts"),
     ],
 )

@@ -122,6 +122,7 @@ def test_words_of_one_stem_are_one() -> None:
 
 def test_function_words_carry_nothing() -> None:
     assert content_words("What is it, and how does this do that?") == frozenset()
+    assert content_words("What's it? I'm sure it isn't; whats it, im sure it dont") == {"sure"}
 
 
 @pytest.mark.parametrize(
