@@ -191,7 +191,7 @@ def judge_draft(
         gate = draft_verdict(findings, evidence, reader=reader)
         if gate.kept:
             return findings, gate
-        findings = [withdraw(finding) for finding in findings]
+        findings = [withdraw(finding, "it does not answer this question") for finding in findings]
     if reader:
         for words in evidence.likeliest(MOST_QUOTES):
             verdict = reader.verdict(words)
@@ -200,12 +200,11 @@ def judge_draft(
     return findings, gate
 
 
-def withdraw(finding: Finding) -> Finding:
-    """The same sentence, not kept: it may be in the articles, and answers something else."""
+def withdraw(finding: Finding, reason: str) -> Finding:
+    """The same sentence, not kept for another reason than what the check found."""
     if not finding.kept:
         return finding
-    why = f"{finding.why}, but it does not answer this question"
-    return Finding(finding.text, (), finding.support, why)
+    return Finding(finding.text, (), finding.support, f"{finding.why}, but {reason}")
 
 
 def withdraw_lead_ins(findings: Sequence[Finding]) -> list[Finding]:
@@ -214,9 +213,8 @@ def withdraw_lead_ins(findings: Sequence[Finding]) -> list[Finding]:
     listed = False
     for finding in reversed(findings):
         leads_in = finding.text.endswith(":")
-        if leads_in and finding.kept and not listed:
-            why = f"{finding.why}, but nothing that it leads in to is kept"
-            finding = Finding(finding.text, (), finding.support, why)
+        if leads_in and not listed:
+            finding = withdraw(finding, "nothing that it leads in to is kept")
         listed = not leads_in and (listed or finding.kept)
         last_first.append(finding)
     return last_first[::-1]

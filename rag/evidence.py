@@ -284,7 +284,7 @@ class EvidenceSet:
         return [
             self.cosines[i]
             + WORDS_WEIGHT * sum(rarity[word] for word in rarity.keys() & self.words[i]) / total
-            + QUOTED_WEIGHT * (not quoted.isdisjoint(quoted_in(piece.text)))
+            + QUOTED_WEIGHT * bool(quoted and quoted & quoted_in(piece.text))
             + RANK_WEIGHT / piece.rank
             for i, piece in enumerate(self.pieces)
         ]

@@ -56,8 +56,12 @@ def number_fault(
                 return f"the number {_listed([value])} belongs to something else"
             if _is_of_another_thing(value, kind, sentence, cited):
                 return f"the number {_listed([value])} is that of another thing"
-            near = {item: _near(item, kind, sentence, text) for item, text in linked.items()}
-            if not _stands_by_names(value, of, near, question):
+            near = [
+                _near(item, kind, sentence, passages)
+                for item, passages in linked.items()
+                if _gives(item, value, question)
+            ]
+            if not near or any(not any(is_named(name, text) for text in near) for name in of):
                 return f"the number {_listed([value])} is not told of what the sentence names"
             if kind != "year" and _is_of_another_sort(value, clause, sentence, cited):
                 return f"the number {_listed([value])} is that of another sort of thing"
@@ -83,14 +87,6 @@ def _told_of(sentence: str, named: frozenset[str]) -> Iterator[tuple[str, frozen
             begun = f"{begun} {clause}"
             of = frozenset(name for name in named if name_is_in(name, begun))
             yield clause, of if of or number else named
-
-
-def _stands_by_names(
-    value: Decimal, named: frozenset[str], near: Mapping[Evidence, str], question: str
-) -> bool:
-    """Whether all names of the sentence stand `near` this number in evidence that has it."""
-    places = [text for item, text in near.items() if _gives(item, value, question)]
-    return bool(places) and all(any(is_named(name, text) for text in places) for name in named)
 
 
 def _near(item: Evidence, kind: str, sentence: str, passages: str) -> str:

@@ -160,7 +160,8 @@ class Answer:
     An abstention has one sentence, the fixed refusal, without citations; `reason` then says
     what was looked at. `gate` says whether the passages were thought to hold the answer, and
     `trace` lists every drafted sentence with its verdict. `understood` is what was asked in
-    place of a question that leans on the conversation, or that was answered in steps.
+    place of a question that leans on the conversation, that was answered in steps, or that
+    spells a name otherwise than the articles.
     """
 
     question: str

@@ -129,8 +129,7 @@ def content_words(text: str) -> frozenset[str]:
     for word in words(text):
         parts = re.split(r"[-/]", word)
         for part in {word, *parts} if len(parts) > 1 else parts:
-            counts = part.lower() in COUNTING_WORDS or part[:1].isdigit()
-            if not is_function_word(part) and not counts and len(part) > 1:
+            if _carries_meaning(part) and len(part) > 1:
                 found.add(stem(part))
     return frozenset(found)
 
@@ -154,8 +153,7 @@ def _is_thing(word: str) -> bool:
 
 
 def _carries_meaning(word: str) -> bool:
-    folded = word.lower()
-    counts = folded in COUNTING_WORDS or folded == "one" or word[:1].isdigit()
+    counts = word.lower() in COUNTING_WORDS or word[:1].isdigit()
     return not is_function_word(word) and not counts
 
 
