@@ -24,17 +24,10 @@ import numpy as np
 from langchain_core.messages import BaseMessage
 from numpy.typing import NDArray
 
+from rag.amounts import numbers, numbers_asked_about
 from rag.evidence import Evidence, EvidenceSet
 from rag.prompts import answer_messages
-from rag.terms import (
-    WORD,
-    fold_name,
-    name_is_in,
-    named_part,
-    names,
-    numbers,
-    numbers_asked_about,
-)
+from rag.terms import WORD, fold_name, name_is_in, named_part, names
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rag.answerability import (
@@ -42,7 +42,6 @@ from rag.records import (
     Verdict,
 )
 from rag.sentences import CITATION_MARKS, list_marker_length, sentence_spans
-from rag.terms import respelled
 from rag.verification import Finding, check, nearest
 
 if TYPE_CHECKING:
@@ -113,8 +112,6 @@ def stream_answer(
     if not hits:
         return finish((), "The index has no passage that resembles the question.")
     yield AnswerUpdate(stage="reading")
-    found = "\n".join(hit.chunk.text for hit in hits)
-    query = replace(query, standalone=respelled(query.standalone, found))
     evidence = EvidenceSet(query.standalone, hits, embedder=embedder)
     read = evidence.select(settings.reading_tokens, count_tokens=embedder.count_tokens)
     gate = None

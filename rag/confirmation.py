@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from rag.amounts import amounts, numbers, numbers_asked_about
 from rag.answerability import (
     ShowsState,
     learned,
@@ -31,7 +32,7 @@ from rag.evidence import Evidence, EvidenceSet, own_words
 from rag.prompts import answer_messages
 from rag.records import Verdict
 from rag.sentences import sentence_spans
-from rag.terms import amounts, content_words, name_is_in, names, numbers, numbers_asked_about
+from rag.terms import content_words, name_is_in, names
 
 if TYPE_CHECKING:
     from rag.verification import Finding

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from rag.amounts import amounts
 from rag.evidence import Evidence, EvidenceSet
-from rag.terms import amounts, content_words, coverage, names
+from rag.terms import content_words, coverage, names
 from rag.verification import MOST_CITATIONS, OWN_WORDS, Finding, fault_of
 
 # Of the sentence's words in the other article's, and the cosine of the two. High, since two

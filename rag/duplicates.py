@@ -22,9 +22,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from rag.amounts import numbers
 from rag.reading import title_from_name
 from rag.records import Article
-from rag.terms import denied, names, numbers
+from rag.terms import denied, names
 
 RUN = 5  # words
 SAME_RUNS = 0.9

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from rag.amounts import numbers
 from rag.records import Chunk, Hit
 from rag.sentences import Span, is_table_row, list_marker_length, sentence_spans
-from rag.terms import content_words, numbers
+from rag.terms import content_words
 
 if TYPE_CHECKING:
     from rag.embedding import Embedder

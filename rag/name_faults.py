@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from rag.amounts import numbers
 from rag.evidence import Evidence, EvidenceSet
 from rag.terms import (
     clauses,
@@ -17,7 +18,6 @@ from rag.terms import (
     is_named,
     name_is_in,
     names,
-    numbers,
     stem,
     words,
 )

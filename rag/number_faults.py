@@ -9,21 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
+from rag.amounts import amounts, amounts_of_things, numbers, numbers_asked_about
 from rag.evidence import Evidence
 from rag.name_faults import begins_with_another
-from rag.terms import (
-    amounts,
-    amounts_of_things,
-    clauses,
-    content_words,
-    contrasted,
-    is_named,
-    name_is_in,
-    names,
-    numbers,
-    numbers_asked_about,
-    word_pairs,
-)
+from rag.terms import clauses, content_words, contrasted, is_named, name_is_in, names, word_pairs
 
 # Kinds of number that stand beside the name of what they measure.
 MEASURES = frozenset({"money", "percent", "multiple"})

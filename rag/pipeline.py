@@ -24,9 +24,10 @@ from rag.errors import UsageError
 from rag.index import Index
 from rag.llm import load_chat_model
 from rag.models import find, sha256_of
-from rag.records import Answer, AnswerUpdate
+from rag.records import Answer, AnswerUpdate, Hit
 from rag.retrieval import HybridRetriever, documents_to_hits
 from rag.settings import Settings
+from rag.spelling import respelled
 from rag.steps import answer_in_steps
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Assistant(Runnable[AssistantInput, Answer]):
 
         def ask(step: str) -> Generator[AnswerUpdate, None, Answer]:
             began = stopwatch.elapsed_ms
-            hits = documents_to_hits(self.retriever.invoke(step, config))
+            step, hits = self._search(step, config)
             stopwatch.retrieve_ms += stopwatch.elapsed_ms - began
             return (
                 yield from stream_answer(
@@ -101,6 +102,15 @@ class Assistant(Runnable[AssistantInput, Answer]):
         else:
             answer = yield from ask(query.standalone)
         yield AnswerUpdate(stage="done", answer=answer)
+
+    def _search(self, question: str, config: RunnableConfig | None) -> tuple[str, tuple[Hit, ...]]:
+        """(the question as the articles spell it, the passages found for it)."""
+        hits = documents_to_hits(self.retriever.invoke(question, config))
+        found = "\n".join(hit.chunk.text for hit in hits)
+        spelled = respelled(question, found, count_tokens=self.embedder.count_tokens)
+        if spelled != question:
+            hits = documents_to_hits(self.retriever.invoke(spelled, config))
+        return spelled, hits
 
 
 def read_input(input: AssistantInput) -> tuple[str, list[tuple[str, str]]]:

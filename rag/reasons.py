@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 
+from rag.amounts import numbers
 from rag.evidence import Evidence, EvidenceSet, own_words
 from rag.records import Verdict
-from rag.terms import content_words, coverage, numbers
+from rag.terms import content_words, coverage
 from rag.verification import OWN_WORDS, Finding
 
 # Of the nearest words: an answer that has this many of them need not be followed by them.

@@ -1,29 +1,19 @@
-"""What a text asserts, as sets that can be compared: its numbers, its names, its content words.
+"""What a text asserts, as sets that can be compared: its names, its content words, its denials.
 
-Numbers are compared by value, so "200,000", "200k" and "0.2 million" are one number and "70-80%"
-is two. Names are what English prints with a capital or a digit inside. Content words are
-stemmed, with function words left out. All of it is plain text work of microseconds, so it can
-run on every sentence of every answer.
+Names are what English prints with a capital or a digit inside. Content words are stemmed, with
+function words left out; numbers are told in `rag.amounts`. All of it is plain text work of
+microseconds, so it can run on every sentence of every answer.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from decimal import Decimal, InvalidOperation
+from collections.abc import Iterable
+from decimal import Decimal
 from functools import lru_cache
 from itertools import pairwise, zip_longest
 
 WORD = re.compile(r"[^\W_]+(?:['\u2019\-./&+][^\W_]+)*\+{0,2}")
-NUMBER = re.compile(
-    r"(?<![\w.])(?P<currency>(?:(?:US|CA|AU|NZ|HK)?[$€£¥]|USD|EUR|GBP)\s?)?"
-    r"(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
-    r"(?:(?P<suffix>[kKmMbBtT](?:n)?)(?![A-Za-z])|[\s-]?(?P<scale>thousand|million|billion|trillion))?"
-    r"(?P<unit>(?:st|nd|rd|th|x|s|%|\+)*)(?![A-Za-z])(?P<word>[\s-](?:percent|times|fold)\b)?"
-)
-DECADE = re.compile(r"(?<!\w)['\u2019\u2018]?(?P<tens>[2-9]0)['\u2019]?s\b")  # "the 70's"
-SHORT_RANGE = re.compile(r"\b(?P<century>1\d|20)(?P<first>\d\d)[-\u2013/](?P<last>\d\d)\b(?![\d-])")
-YEARS = range(1000, 2101)
 CONTRAST = re.compile(r"\bwhile\b|\bwhereas\b|\bcompared (?:to|with)\b|\bversus\b")
 CLAUSE = re.compile(rf",(?!\d)|[;:()|•✓\n]|\band\b|{CONTRAST.pattern}")
 CLAUSE_END = re.compile(r"[,;:.!?\n\u2014|]|\b(?:but|because|although|while)\b")
@@ -63,8 +53,6 @@ NUMBER_WORDS = {
 # "one" is a pronoun more often than a count, so the word alone asserts nothing.
 NUMBER_WORDS.pop("one")
 
-KIND_WORDS = {"percent": "percent", "times": "multiple", "fold": "multiple"}
-
 FUNCTION_WORDS = frozenset(
     """
     a about above across after again against all almost also although always am among an and any
@@ -91,8 +79,7 @@ OPENERS = frozenset(
     "besides compare consider contrast define despite discuss identify outline please regarding "
     "show summarise summarize unlike".split()
 )
-MOST_THINGS = 12  # that a question asks for
-# What a number is written with; `numbers` reads these.
+# What a number is written with; `rag.amounts` reads these.
 CURRENCIES = frozenset({"usd", "eur", "gbp"})
 COUNTING_WORDS = (
     frozenset(NUMBER_WORDS) | frozenset(SCALES) | CURRENCIES | {"percent", "percentage"}
@@ -129,7 +116,7 @@ def content_words(text: str) -> frozenset[str]:
     for word in words(text):
         parts = re.split(r"[-/]", word)
         for part in {word, *parts} if len(parts) > 1 else parts:
-            if _carries_meaning(part) and len(part) > 1:
+            if carries_meaning(part) and len(part) > 1:
                 found.add(stem(part))
     return frozenset(found)
 
@@ -144,15 +131,12 @@ def word_pairs(text: str) -> frozenset[tuple[str, str]]:
     return frozenset(
         (stem(first), stem(second))
         for first, second in pairwise(spelled)
-        if _carries_meaning(first) and _carries_meaning(second)
+        if carries_meaning(first) and carries_meaning(second)
     )
 
 
-def _is_thing(word: str) -> bool:
-    return _carries_meaning(word) and word.lower() not in KIND_WORDS
-
-
-def _carries_meaning(word: str) -> bool:
+def carries_meaning(word: str) -> bool:
+    """Whether a word is neither a function word nor a part of a number."""
     counts = word.lower() in COUNTING_WORDS or word[:1].isdigit()
     return not is_function_word(word) and not counts
 
@@ -162,103 +146,6 @@ def is_function_word(word: str) -> bool:
     """Whether a word only joins others, alone or with what is contracted to it: "what's"."""
     folded = word.lower().replace("\u2019", "'")
     return folded in FUNCTION_WORDS or CONTRACTION.sub("", folded) in FUNCTION_WORDS
-
-
-def numbers(text: str) -> frozenset[Decimal]:
-    """The values of the numbers in a text, digits or words, scaled: "$2.6 trillion" is 2.6e12.
-
-    A scale said once for a range holds for both ends: "$2.6 to $4.4 trillion". "the 70's" are
-    those of 1970, and "2003-04" ends in 2004.
-    """
-    return frozenset(value for value, _ in amounts(text))
-
-
-@lru_cache(maxsize=4096)
-def amounts(text: str) -> frozenset[tuple[Decimal, str]]:
-    """The numbers of a text, each with its kind: money, percent, multiple, year or count.
-
-    >>> sorted((f"{value:f}", kind) for value, kind in amounts("$5 a clip, up 20% since 2019"))
-    [('20', 'percent'), ('2019', 'year'), ('5', 'money')]
-    """
-    return frozenset((value, kind) for _, _, value, kind in _placed_amounts(_written_out(text)))
-
-
-@lru_cache(maxsize=4096)
-def amounts_of_things(text: str) -> tuple[tuple[Decimal, str, frozenset[str]], ...]:
-    """The numbers of a text with their kind and the stems of the two content words after each.
-
-    >>> [(f"{value:f}", kind, sorted(thing)) for value, kind, thing in
-    ...  amounts_of_things("five times the revenue, and three times the cost of Acme")]
-    [('5', 'multiple', ['revenu']), ('3', 'multiple', ['acm', 'cost'])]
-    """
-    text = _written_out(text)
-    found = sorted(_placed_amounts(text))
-    things = []
-    for (_, end, value, kind), following in zip_longest(found, found[1:]):
-        after = CLAUSE_END.split(text[end : following[0] if following else None])[0]
-        carrying = [stem(word) for word in words(after) if _is_thing(word)]
-        things.append((value, kind, frozenset(carrying[:2])))
-    return tuple(things)
-
-
-def _written_out(text: str) -> str:
-    """A text with its decades and short ranges of years in full."""
-    return SHORT_RANGE.sub(_both_years, DECADE.sub(r"19\g<tens>s", text))
-
-
-def _placed_amounts(text: str) -> Iterator[tuple[int, int, Decimal, str]]:
-    """Start, end, value and kind of each number, of a text that is written out."""
-    matches = list(NUMBER.finditer(text))
-    scale, kind = "", "count"  # of the other end, where a range is written out once
-    for match, following in reversed(list(zip_longest(matches, matches[1:]))):
-        ranged = following is not None and _joins_range(text, match.end(), following)
-        scale = match["suffix"] or match["scale"] or (scale if ranged else "")
-        kind = _kind(match, scale) or (kind if ranged else "count")
-        try:
-            value = Decimal(match["digits"].replace(",", ""))
-        except InvalidOperation:  # digits of another script
-            continue
-        value = value * SCALES[scale.lower()] if scale else value
-        yield match.start(), match.end(), value.normalize(), kind
-    spelled = list(WORD.finditer(text))
-    for match, after in zip_longest(spelled, spelled[1:]):
-        for part in match[0].lower().split("-"):
-            if part in NUMBER_WORDS:
-                kind = KIND_WORDS.get(after[0].lower() if after else "", "count")
-                yield match.start(), match.end(), NUMBER_WORDS[part].normalize(), kind
-
-
-def numbers_asked_about(question: str) -> frozenset[Decimal]:
-    """The numbers of a question but small counts: "name three ways" asks for so many things."""
-    return frozenset(
-        value
-        for value, kind in amounts(question)
-        if kind != "count" or value > MOST_THINGS or value % 1
-    )
-
-
-def _both_years(match: re.Match[str]) -> str:
-    """A range of years with both written out; what runs backwards is no range of years."""
-    century, first, last = match["century"], match["first"], match["last"]
-    return f"{century}{first} to {century}{last}" if first < last else match[0]
-
-
-def _kind(match: re.Match[str], scale: str) -> str:
-    """What a written number counts, as far as its own marks say; "" if they do not."""
-    word = (match["word"] or "").strip(" -\n")
-    if match["currency"]:
-        return "money"
-    if "%" in match["unit"] or word == "percent":
-        return "percent"
-    if "x" in match["unit"] or word:
-        return "multiple"
-    digits = match["digits"]
-    return "year" if not scale and digits.isdecimal() and int(digits) in YEARS else ""
-
-
-def _joins_range(text: str, end: int, following: re.Match[str]) -> bool:
-    between = text[end : following.start()].strip()
-    return between in {"to", "-", "\u2013", "\u2014"}
 
 
 def names(text: str) -> frozenset[str]:
@@ -326,20 +213,6 @@ def fold_name(word: str) -> str:
     if folded.endswith("s") and len(folded) > 2 and folded[-2].isupper():
         folded = folded[:-1]
     return folded.lower()
-
-
-def respelled(question: str, text: str) -> str:
-    """A question with names in one word that a text prints so: "JP Morgan" becomes "JPMorgan"."""
-    printed = names(text)
-    folded = {word: fold_name(word) for word in words(text)}
-    spelling = {name: word[: len(name)] for word, name in folded.items() if name in printed}
-    spelled = question
-    for first, second in pairwise(words(question)):
-        pair, last = f"{first} {second}", fold_name(second)
-        one = spelling.get(f"{fold_name(first)}{last}")
-        if one and not name_is_in(f"{first} {last}", text):
-            spelled = spelled.replace(pair, one + pair[len(first) + 1 + len(last) :])
-    return spelled
 
 
 def name_is_in(name: str, text: str) -> bool:

@@ -30,20 +30,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rag.amounts import numbers
 from rag.comparison_faults import comparison_fault
 from rag.evidence import Evidence, EvidenceSet
 from rag.name_faults import borrowed_fault, linked_passages, list_fault, name_fault, stitching_fault
 from rag.number_faults import number_fault
 from rag.page_pairs import folded
-from rag.terms import (
-    content_words,
-    coverage,
-    denials,
-    denied,
-    name_is_in,
-    names,
-    numbers,
-)
+from rag.terms import content_words, coverage, denials, denied, name_is_in, names
 
 MOST_CITATIONS = 4  # to one sentence
 MOST_LIST_CITATIONS = 8  # where it tells a list

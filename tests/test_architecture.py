@@ -15,6 +15,7 @@ FLOW = """
 offline preflight
 records errors
 settings sentences terms reading
+amounts spelling
 normalisation models engine units
 questions page_pairs
 blocks formats tables web_pages transfers

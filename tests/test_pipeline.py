@@ -219,6 +219,25 @@ def test_a_name_is_asked_about_as_the_article_spells_it() -> None:
     assert answer.understood == "How many employees has JPMorgan's LLM Suite?"
 
 
+def test_what_is_typed_in_haste_is_searched_for_as_it_is_meant(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    searched: list[str] = []
+
+    def found(self: OneArticle, query: str, *, run_manager: Any) -> list[Document]:
+        searched.append(query)
+        text = ARTICLE if "video" in query else "A generated image or video is a file."
+        return [Document(page_content=text)]
+
+    monkeypatch.setattr(OneArticle, "_get_relevant_documents", found)
+    monkeypatch.setattr(WordEmbedder, "count_tokens", lambda self, text: len(text) // 2)
+    said = "One generated video clip costs $0.50 to $5."
+    answer = assistant(said).invoke("What does a generated vdieo clip cost?")
+    assert searched == [answer.question, "What does a generated video clip cost?"]
+    assert [sentence.text for sentence in answer.sentences] == [said]
+    assert answer.understood == searched[1]
+
+
 def test_a_line_that_leads_in_to_nothing_is_not_said() -> None:
     lead_in = "A generated video clip and a generated image cost:"
     assert withdraw_lead_ins(findings := [finding(lead_in), finding("An image.")]) == findings

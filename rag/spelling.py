@@ -1,0 +1,81 @@
+"""A question in the articles' own spelling, where it is typed in haste.
+
+"JP Morgan" is asked as the articles print it, JPMorgan, and "difussion" as diffusion. A word
+that is common, or stands in the passages, is meant as it is typed. Another one is taken for a word
+of the passages if that is the only one a single slip away, which is what most typing errors are
+[1], and they are seldom in the first letter [2]. The reader sees how the question was understood.
+
+[1] F. J. Damerau: A technique for computer detection and correction of spelling errors. 1964.
+[2] E. J. Yannakoudakis, D. Fawthrop: The rules of spelling errors. 1983.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise, takewhile
+
+from rag.terms import WORD, fold_name, name_is_in, names, stem, words
+
+SHORTEST_MISSPELLED = 5  # letters; a shorter word is a slip away from too many others
+
+
+def respelled(question: str, text: str, *, count_tokens: Callable[[str], int]) -> str:
+    """A question as the passages in `text` spell its words and names.
+
+    `count_tokens` is the embedder's, whose vocabulary has the common words as one token each.
+    """
+    return _corrected(_joined(question, text), text, count_tokens)
+
+
+def _joined(question: str, text: str) -> str:
+    """A question with names in one word that a text prints so: "JP Morgan" becomes "JPMorgan"."""
+    printed = names(text)
+    folded = {word: fold_name(word) for word in words(text)}
+    spelling = {name: word[: len(name)] for word, name in folded.items() if name in printed}
+    spelled = question
+    for first, second in pairwise(words(question)):
+        pair, last = f"{first} {second}", fold_name(second)
+        one = spelling.get(f"{fold_name(first)}{last}")
+        if one and not name_is_in(f"{first} {last}", text):
+            spelled = spelled.replace(pair, one + pair[len(first) + 1 + len(last) :])
+    return spelled
+
+
+def _corrected(question: str, text: str, count_tokens: Callable[[str], int]) -> str:
+    """A question with a word of the text in place of each that is a slip of it."""
+    printed = {word for word in words(text) if _is_long(word)}
+    stems = {stem(word) for word in printed}
+    names_printed = names(text)
+
+    def corrected(word: str) -> str:
+        if not _is_long(word) or stem(word) in stems or count_tokens(word) == 1:
+            return word
+        meant = {other for other in printed if _is_a_slip(word.lower(), other.lower())}
+        if len({stem(other) for other in meant}) != 1:
+            return word
+        spelling = max(meant)  # in small letters if it is ever printed so
+        is_name = fold_name(spelling) in names_printed
+        spelling = spelling if is_name else spelling.lower()
+        return spelling.capitalize() if word[0].isupper() and not is_name else spelling
+
+    return WORD.sub(lambda match: corrected(match[0]), question)
+
+
+def _is_long(word: str) -> bool:
+    return word.isalpha() and len(word) >= SHORTEST_MISSPELLED
+
+
+def _is_a_slip(typed: str, meant: str) -> bool:
+    """Whether a letter is missing, too many, wrong or in its neighbour's place, not the first."""
+    begun = _shared(typed, meant)
+    typed, meant = typed[begun:], meant[begun:]
+    ended = _shared(typed[::-1], meant[::-1])
+    typed, meant = typed[: len(typed) - ended], meant[: len(meant) - ended]
+    swapped = len(typed) == 2 and typed == meant[::-1]
+    return begun > 0 and (max(len(typed), len(meant)) == 1 or swapped)
+
+
+def _shared(first: str, second: str) -> int:
+    """How many letters two words begin with alike."""
+    pairs = zip(first, second, strict=False)
+    return sum(1 for _ in takewhile(lambda letters: letters[0] == letters[1], pairs))
