@@ -12,12 +12,13 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 
 from rag.amounts import numbers
-from rag.evidence import Evidence, EvidenceSet, own_words
+from rag.evidence import LEAST_TOLD, REFERS_BACK, Evidence, EvidenceSet, own_words
 from rag.records import Verdict
 from rag.terms import content_words, coverage
 from rag.verification import OWN_WORDS, Finding
 
-# Of the nearest words: an answer that has this many of them need not be followed by them.
+# Of the nearest words: an answer that has this many of them need not be followed by them. Of a
+# FAQ's question: so much of it need not be repeated.
 MOSTLY_TOLD = 0.6
 MOST_NEAR = 2  # that are judged after an answer, half a second each
 # By their scores: words no nearer to the question than this are as near as those cited.
@@ -40,9 +41,7 @@ def give_reasons(findings: Sequence[Finding], evidence: EvidenceSet) -> list[Fin
             telling = [item for item in finding.evidence if _tells_more(item, told)]
             if telling:
                 reason = max(telling, key=lambda item: near[item])
-                # Of a FAQ the answer alone: its question was asked, more or less.
-                shown = replace(reason, context="") if reason.answers else reason
-                given += quoted([shown], [reason])
+                given += quoted([reason], question=question, begun=True)
     return given
 
 
@@ -73,19 +72,34 @@ def add_nearest(
         verdict = answers(near) if answers else None
         if verdict.kept if verdict else _is_nearer(near, cited, evidence):
             new = [item for item in near if item not in cited or _words(item.text) - told]
-            begun = near[0].answers and near[0] in cited  # the rest needs its question no more
-            shown = [replace(item, context="") for item in new] if begun else new
             why = f"{OWN_WORDS}: {verdict.why}" if verdict else OWN_WORDS
-            return [*findings, *quoted(shown, new, why=why)]
+            begun = near[0] in cited
+            return [*findings, *quoted(new, question=evidence.question, begun=begun, why=why)]
     return list(findings)
 
 
 def quoted(
-    shown: Sequence[Evidence], cited: Sequence[Evidence], *, why: str = OWN_WORDS
+    pieces: Sequence[Evidence], *, question: str, begun: bool = False, why: str = OWN_WORDS
 ) -> list[Finding]:
-    """Pieces in their own words, as sentences that cite them; `shown` may lack their context."""
-    said = zip(own_words(shown), cited, strict=True)
+    """Pieces in their own words, as sentences that cite them.
+
+    The question of a FAQ is left out where its answer was `begun` before, or tells enough without.
+    """
+    shown = list(pieces)
+    if shown[0].answers and (begun or _tells_alone(shown[0], question)):
+        shown = [replace(item, context="") for item in shown]
+    said = zip(own_words(shown), pieces, strict=True)
     return [Finding(text, (item,), 1.0, why) for text, item in said]
+
+
+def _tells_alone(answer: Evidence, asked: str) -> bool:
+    """Whether a FAQ's answer repeats most of its question, or is to the very one that was asked.
+
+    "Both." says too little, and "It costs $5." may be of something else than was asked about.
+    """
+    told, wanted = content_words(answer.text), content_words(answer.context)
+    repeats = coverage(wanted, told) >= MOSTLY_TOLD and not REFERS_BACK.match(answer.text)
+    return len(told) >= LEAST_TOLD and (repeats or wanted <= content_words(asked))
 
 
 def _is_nearer(near: Sequence[Evidence], cited: Set[Evidence], evidence: EvidenceSet) -> bool:

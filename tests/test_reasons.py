@@ -6,7 +6,7 @@ import pytest
 
 from rag.confirmation import LoneReader
 from rag.evidence import EvidenceSet
-from rag.reasons import add_nearest, give_reasons
+from rag.reasons import add_nearest, give_reasons, quoted
 from rag.records import Chunk, Hit
 from rag.verification import Finding, check
 from tests.fakes import ShowingChat, WordEmbedder
@@ -16,6 +16,7 @@ TEXT = (
     "Copywriters still have to edit what LLMs draft, to keep the voice of the brand. "
     "It takes them 20 minutes."
 )
+FAQ = "Which tools does a shop need?"
 
 
 def findings(question: str, *draft: str, text: str = TEXT) -> tuple[list[Finding], EvidenceSet]:
@@ -155,6 +156,27 @@ def test_the_answer_of_a_faq_is_added_whole_under_its_question() -> None:
         "Which is better for a shop? Neither is.",
         "Each shop needs both tools at times.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "first"),
+    [
+        ("Shall we buy?", "A shop needs two tools.", "A shop needs two tools."),
+        ("Does a shop need tools?", "Small ones buy two.", "Small ones buy two."),
+        ("Does an office need tools?", "Small ones buy two.", f"{FAQ} Small ones buy two."),
+        ("Does an office need tools?", "It needs tools in a shop.", f"{FAQ} It needs tools in"),
+        (FAQ, "Both.", f"{FAQ} Both."),
+    ],
+)
+def test_a_faq_s_question_is_said_only_where_its_answer_needs_it(
+    asked: str, answer: str, first: str
+) -> None:
+    text = f"### {FAQ}\n\n{answer} Each shop differs in time."
+    _, evidence = findings(asked, text=text)
+    said = quoted(evidence.pieces, question=asked)
+    assert said[0].text.startswith(first)
+    assert said[1].text == "Each shop differs in time."
+    assert [finding.evidence for finding in said] == [(piece,) for piece in evidence.pieces]
 
 
 def test_of_an_answer_that_was_begun_the_rest_is_added_without_its_question() -> None:
