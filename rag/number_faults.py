@@ -6,6 +6,7 @@ not told of Acme; and the price of a video clip is not that of an audio clip.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
@@ -17,6 +18,9 @@ from rag.terms import clauses, content_words, contrasted, is_named, name_is_in, 
 # Kinds of number that stand beside the name of what they measure.
 MEASURES = frozenset({"money", "percent", "multiple"})
 LEAST_WORDS = 2  # that a clause without the number must share with what is said of it
+TOGETHER = re.compile(
+    r"\b(?:(?:combined|together)\b(?! with\b)|jointly\b|altogether\b|between them\b)", re.IGNORECASE
+)
 SAME_WORDS = 0.6  # how well a number's words must match, beside those of the best number
 
 
@@ -38,7 +42,8 @@ def number_fault(
             if _belongs_elsewhere(value, kind, said, named, cited) or (
                 kind in MEASURES
                 and (
-                    _stands_in_another_clause(value, said, named, cited)
+                    _is_of_several(value, sentence, named, cited)
+                    or _stands_in_another_clause(value, said, named, cited)
                     or _is_told_in_another_piece(value, said, named, cited)
                 )
             ):
@@ -178,6 +183,19 @@ def _is_of_another(clause: str, said: frozenset[str], item: Evidence) -> bool:
         same == thing and one not in held and other not in said
         for one, thing in word_pairs(clause)
         for other, same in word_pairs(item.reading)
+    )
+
+
+def _is_of_several(
+    value: Decimal, sentence: str, named: frozenset[str], cited: Sequence[Evidence]
+) -> bool:
+    """Whether a number is told of several together, and the sentence tells it of some of them.
+
+    "The combined market of Acme and Zenith is worth $5" gives no worth of Acme's.
+    """
+    sources = [item for item in cited if value in numbers(item.reading)]
+    return not TOGETHER.search(sentence) and all(
+        TOGETHER.search(item.reading) and names(item.reading) - named for item in sources
     )
 
 

@@ -15,6 +15,15 @@ from tests.passages import found, hit, two_articles
 @pytest.mark.parametrize(
     ("text", "sentence", "kept"),
     [
+        *(
+            ("By 2030 the combined market of Acme and of Zenith is worth $5.", sentence, kept)
+            for sentence, kept in (
+                ("The market of Acme is worth $5 by 2030.", False),
+                ("The market of Acme and of Zenith is worth $5 by 2030.", True),
+                ("By 2030 the combined market of Acme is worth $5.", True),
+            )
+        ),
+        ("Combined with ink, Acme sells paper for $5.", "Acme sells paper for $5.", True),
         (  # a year beside it is no rival of a number of people
             "Suites are named Innovation of the Year in 2025, like JPMorgan's LLM Suite, which "
             "scaled to over 200,000 employees.",
