@@ -193,7 +193,7 @@ def judge_draft(
         for words in evidence.likeliest(MOST_QUOTES):
             verdict = reader.verdict(words)
             if verdict.kept:
-                return [*findings, *quoted(words, question=evidence.question)], verdict
+                return [*findings, *quoted(words)], verdict
     return findings, gate
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 
 from rag.amounts import numbers
-from rag.evidence import LEAST_TOLD, REFERS_BACK, Evidence, EvidenceSet, own_words
+from rag.evidence import REFERS_BACK, Evidence, EvidenceSet, own_words
 from rag.records import Verdict
 from rag.terms import content_words, coverage
 from rag.verification import OWN_WORDS, Finding
@@ -41,7 +41,7 @@ def give_reasons(findings: Sequence[Finding], evidence: EvidenceSet) -> list[Fin
             telling = [item for item in finding.evidence if _tells_more(item, told)]
             if telling:
                 reason = max(telling, key=lambda item: near[item])
-                given += quoted([reason], question=question, begun=True)
+                given += quoted([reason], begun=True)
     return given
 
 
@@ -74,32 +74,28 @@ def add_nearest(
             new = [item for item in near if item not in cited or _words(item.text) - told]
             why = f"{OWN_WORDS}: {verdict.why}" if verdict else OWN_WORDS
             begun = near[0] in cited
-            return [*findings, *quoted(new, question=evidence.question, begun=begun, why=why)]
+            return [*findings, *quoted(new, begun=begun, why=why)]
     return list(findings)
 
 
 def quoted(
-    pieces: Sequence[Evidence], *, question: str, begun: bool = False, why: str = OWN_WORDS
+    pieces: Sequence[Evidence], *, begun: bool = False, why: str = OWN_WORDS
 ) -> list[Finding]:
     """Pieces in their own words, as sentences that cite them.
 
     The question of a FAQ is left out where its answer was `begun` before, or tells enough without.
     """
     shown = list(pieces)
-    if shown[0].answers and (begun or _tells_alone(shown[0], question)):
+    if shown[0].answers and (begun or _tells_alone(shown[0])):
         shown = [replace(item, context="") for item in shown]
     said = zip(own_words(shown), pieces, strict=True)
     return [Finding(text, (item,), 1.0, why) for text, item in said]
 
 
-def _tells_alone(answer: Evidence, asked: str) -> bool:
-    """Whether a FAQ's answer repeats most of its question, or is to the very one that was asked.
-
-    "Both." says too little, and "It costs $5." may be of something else than was asked about.
-    """
-    told, wanted = content_words(answer.text), content_words(answer.context)
-    repeats = coverage(wanted, told) >= MOSTLY_TOLD and not REFERS_BACK.match(answer.text)
-    return len(told) >= LEAST_TOLD and (repeats or wanted <= content_words(asked))
+def _tells_alone(answer: Evidence) -> bool:
+    """Whether a FAQ's answer repeats most of its question; "Both." and "It costs $5." do not."""
+    repeated = coverage(content_words(answer.context), content_words(answer.text))
+    return repeated >= MOSTLY_TOLD and not REFERS_BACK.match(answer.text)
 
 
 def _is_nearer(near: Sequence[Evidence], cited: Set[Evidence], evidence: EvidenceSet) -> bool:

@@ -16,7 +16,7 @@ from itertools import pairwise, takewhile
 
 from rag.terms import WORD, fold_name, name_is_in, names, stem, words
 
-SHORTEST_MISSPELLED = 5  # letters; a shorter word is a slip away from too many others
+SHORTEST_MEANT = 5  # letters; a shorter word is a slip away from too many others
 
 
 def respelled(question: str, text: str, *, count_tokens: Callable[[str], int]) -> str:
@@ -43,12 +43,13 @@ def _joined(question: str, text: str) -> str:
 
 def _corrected(question: str, text: str, count_tokens: Callable[[str], int]) -> str:
     """A question with a word of the text in place of each that is a slip of it."""
-    printed = {word for word in words(text) if _is_long(word)}
+    printed = {word for word in words(text) if word.isalpha() and len(word) >= SHORTEST_MEANT}
     stems = {stem(word) for word in printed}
     names_printed = names(text)
 
     def corrected(word: str) -> str:
-        if not _is_long(word) or stem(word) in stems or count_tokens(word) == 1:
+        is_long = word.isalpha() and len(word) >= SHORTEST_MEANT - 1
+        if not is_long or stem(word) in stems or count_tokens(word) == 1:
             return word
         meant = {other for other in printed if _is_a_slip(word.lower(), other.lower())}
         if len({stem(other) for other in meant}) != 1:
@@ -59,10 +60,6 @@ def _corrected(question: str, text: str, count_tokens: Callable[[str], int]) -> 
         return spelling.capitalize() if word[0].isupper() and not is_name else spelling
 
     return WORD.sub(lambda match: corrected(match[0]), question)
-
-
-def _is_long(word: str) -> bool:
-    return word.isalpha() and len(word) >= SHORTEST_MISSPELLED
 
 
 def _is_a_slip(typed: str, meant: str) -> bool:

@@ -159,23 +159,19 @@ def test_the_answer_of_a_faq_is_added_whole_under_its_question() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "answer", "first"),
+    ("answer", "first"),
     [
-        ("Shall we buy?", "A shop needs two tools.", "A shop needs two tools."),
-        ("Does a shop need tools?", "Small ones buy two.", "Small ones buy two."),
-        ("Does an office need tools?", "Small ones buy two.", f"{FAQ} Small ones buy two."),
-        ("Does an office need tools?", "It needs tools in a shop.", f"{FAQ} It needs tools in"),
-        (FAQ, "Both.", f"{FAQ} Both."),
+        ("A shop needs two tools.", "A shop needs two tools."),
+        ("Small ones buy two.", f"{FAQ} Small ones buy two."),
+        ("It needs tools in a shop.", f"{FAQ} It needs tools in a shop."),
+        ("Both.", f"{FAQ} Both."),
     ],
 )
-def test_a_faq_s_question_is_said_only_where_its_answer_needs_it(
-    asked: str, answer: str, first: str
-) -> None:
+def test_a_faq_s_question_is_said_only_where_its_answer_needs_it(answer: str, first: str) -> None:
     text = f"### {FAQ}\n\n{answer} Each shop differs in time."
-    _, evidence = findings(asked, text=text)
-    said = quoted(evidence.pieces, question=asked)
-    assert said[0].text.startswith(first)
-    assert said[1].text == "Each shop differs in time."
+    _, evidence = findings(FAQ, text=text)
+    said = quoted(evidence.pieces)
+    assert [finding.text for finding in said] == [first, "Each shop differs in time."]
     assert [finding.evidence for finding in said] == [(piece,) for piece in evidence.pieces]
 
 

@@ -42,6 +42,8 @@ TEXT = (
         ("Gneeration of imagws?", "Generation of images?"),
         ("Did midjurney close?", "Did Midjourney close?"),
         ("MIDJOURNET", "Midjourney"),
+        ("Who makes niose?", "Who makes noise?"),
+        ("Who makes nose?", "Who makes noise?"),
     ],
 )
 def test_a_typing_error_is_read_as_the_word_it_is_a_slip_of(question: str, spelled: str) -> None:
@@ -55,7 +57,7 @@ def test_a_typing_error_is_read_as_the_word_it_is_a_slip_of(question: str, spell
         "Who generates an image of a models' refinement?",  # as the text, in another form
         "Is Slovenia nodel-free?",  # two slips; a compound
         "Does sulfire smell?",  # of sulfite, or of sulfide?
-        "Mages or gote in Midjourney5?",  # other first letters, too short, with a digit
+        "Mages or nis in Midjourney5?",  # other first letters, too short, with a digit
     ],
 )
 def test_a_word_that_may_be_meant_is_left_as_it_is(question: str) -> None:
