@@ -58,6 +58,11 @@ MONEY_WORDS = content_words(
 NUMBER_ASKED = re.compile(
     r"\b(?:how (?:many|much)|(?:what|which) year|when (?:was|were|did|is))\b", re.IGNORECASE
 )
+COUNT_ASKED = re.compile(
+    r"\bhow many (?P<counted>[^,.;?]+?) (?:do|does|did|is|are|was|were|has|have|had|will|would|can"
+    r"|could|should|must)\b",
+    re.IGNORECASE,
+)
 SHARE_ASKED = re.compile(
     r"\b(?:what|which) (?:percentage|per ?cent|proportion|fraction|portion|share of)\b",
     re.IGNORECASE,
@@ -76,8 +81,8 @@ class DraftSignals:
     alone: float | None  # log-odds of an answer in what is cited, read without anything else
     support: float  # mean over the sentences, 0..1
     mentioned: float  # 1 if the cited passages mention all names and numbers asked about, else 0
-    # The cited passages have all numbers asked about, and all names if a number is asked for; the
-    # draft has no other years, and a sum or a share if asked.
+    # The cited passages have all numbers asked about, all names if a number is asked for, and
+    # something of what is counted; the draft has no other years, and a sum or a share if asked.
     numbered: bool
 
 
@@ -188,6 +193,7 @@ def _numbers_fit(said: str, question: str, cited: Sequence[Evidence]) -> bool:
         and not _tells_of_other_years(said, question)
         and not _owes_a_sum(said, question)
         and not _owes_a_share(said, question)
+        and not _counts_others(question, cited)
     )
 
 
@@ -211,6 +217,17 @@ def _owes_a_sum(said: str, question: str) -> bool:
         return False
     told = any(kind == "money" for _, kind in amounts(said))
     return not told and not content_words(said) & MONEY_WORDS
+
+
+def _counts_others(question: str, cited: Sequence[Evidence]) -> bool:
+    """Whether what a question counts is nowhere in what is cited: "how many creative people".
+
+    One word alone may have another for it: people are employees.
+    """
+    asked = COUNT_ASKED.search(question)
+    wanted = content_words(asked["counted"]) if asked else frozenset()
+    held = content_words(" ".join(item.headed_reading for item in cited))
+    return len(wanted) > 1 and wanted.isdisjoint(held)
 
 
 def may_answer(question: str, near: Sequence[Evidence]) -> bool:

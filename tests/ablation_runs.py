@@ -170,10 +170,14 @@ def read_run(text: str) -> Plan:
 
 
 def outcomes_without(part: Part, plan: Plan) -> Sequence[Outcome]:
-    """What comes of a run without a part. Nothing of it is kept, as its code is not the code."""
+    """What comes of a run without a part; its replies are not kept, as its code is not the code."""
+    usual = plan.settings.home
     with tempfile.TemporaryDirectory() as folder, part.off():
         home = Path(folder)
-        (home / "models").symlink_to(plan.settings.models_directory)
+        (home / "eval").mkdir()
+        for shared in ("models", "eval/indexes"):
+            (usual / shared).mkdir(parents=True, exist_ok=True)
+            (home / shared).symlink_to((usual / shared).resolve())
         settings: Settings = plan.settings.model_copy(update={"home": home, **part.settings})
         run, _ = evaluate(replace(plan, settings=settings), progress=_show)
     print(file=sys.stderr)

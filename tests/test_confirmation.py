@@ -165,6 +165,10 @@ def test_an_answer_gives_a_year_that_was_asked_about_or_none(
         ("What share of firms use it?", "Firms handle 3x more with it.", False),
         ("How many employees has Acme?", "JPMorgan has 200 employees.", False),
         ("How many employees has Acme?", "Acme has 200 employees.", True),
+        ("How many creative people does Acme have?", "Acme has 200 employees.", False),
+        ("How many creative people does Acme have?", "Of people, Acme has 200.", True),
+        ("How many people does Acme have?", "Acme has 200 employees.", True),
+        ("How many people died of Acme?", "Acme killed 200.", True),
         ("I am at Zenith. How many has Acme?", "Acme has 200 employees.", True),
     ],
 )
