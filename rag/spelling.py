@@ -1,9 +1,10 @@
 """A question in the articles' own spelling, where it is typed in haste.
 
-"JP Morgan" is asked as the articles print it, JPMorgan, and "difussion" as diffusion. A word
-that is common, or stands in the passages, is meant as it is typed. Another one is taken for a word
-of the passages if that is the only one a single slip away, which is what most typing errors are
-[1], and they are seldom in the first letter [2]. The reader sees how the question was understood.
+"JP Morgan" is asked as the articles print it, JPMorgan, and "difusion" as diffusion. A word that
+is common, stands in the passages, or has capitals inside is meant as it is typed. Another one is
+taken for a word of the passages if that is the only one a single slip away, which is what most
+typing errors are [1], and they are seldom in the first letter [2]. The reader sees how the
+question was understood.
 
 [1] F. J. Damerau: A technique for computer detection and correction of spelling errors. 1964.
 [2] E. J. Yannakoudakis, D. Fawthrop: The rules of spelling errors. 1983.
@@ -44,12 +45,12 @@ def _joined(question: str, text: str) -> str:
 def _corrected(question: str, text: str, count_tokens: Callable[[str], int]) -> str:
     """A question with a word of the text in place of each that is a slip of it."""
     printed = {word for word in words(text) if word.isalpha() and len(word) >= SHORTEST_MEANT}
-    stems = {stem(word) for word in printed}
+    stems = {stem(word) for word in words(text)}
     names_printed = names(text)
 
     def corrected(word: str) -> str:
-        is_long = word.isalpha() and len(word) >= SHORTEST_MEANT - 1
-        if not is_long or stem(word) in stems or count_tokens(word) == 1:
+        is_plain = word.isalpha() and word[1:].islower() and len(word) >= SHORTEST_MEANT - 1
+        if not is_plain or stem(word) in stems or count_tokens(word) == 1:
             return word
         meant = {other for other in printed if _is_a_slip(word.lower(), other.lower())}
         if len({stem(other) for other in meant}) != 1:

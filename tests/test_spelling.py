@@ -30,7 +30,7 @@ def test_a_name_is_spelled_as_the_articles_spell_it(question: str, spelled: str)
 
 TEXT = (
     "Diffusion models refine noise, and no other model does. The beta of Midjourney closes. "
-    "Generation of images by Slovakia. Sulfite and sulfide smell."
+    "Bets on beets. Generation of images by Slovakia. Sulfite and sulfide smell."
 )
 
 
@@ -41,7 +41,6 @@ TEXT = (
         ("What is diffussion?", "What is diffusion?"),
         ("Gneeration of imagws?", "Generation of images?"),
         ("Did midjurney close?", "Did Midjourney close?"),
-        ("MIDJOURNET", "Midjourney"),
         ("Who makes niose?", "Who makes noise?"),
         ("Who makes nose?", "Who makes noise?"),
     ],
@@ -56,6 +55,8 @@ def test_a_typing_error_is_read_as_the_word_it_is_a_slip_of(question: str, spell
         "Which modal do they close?",  # common words, a slip from "model" and "closes"
         "Who generates an image of a models' refinement?",  # as the text, in another form
         "Is Slovenia nodel-free?",  # two slips; a compound
+        "Is NOSE from MODL?",  # abbreviations
+        "What do bets do?",  # as the text has it, short as it is
         "Does sulfire smell?",  # of sulfite, or of sulfide?
         "Mages or nis in Midjourney5?",  # other first letters, too short, with a digit
     ],
