@@ -12,7 +12,7 @@ question was understood.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise, takewhile
 
 from rag.terms import WORD, fold_name, name_is_in, names, stem, words
@@ -44,23 +44,35 @@ def _joined(question: str, text: str) -> str:
 
 def _corrected(question: str, text: str, count_tokens: Callable[[str], int]) -> str:
     """A question with a word of the text in place of each that is a slip of it."""
-    printed = {word for word in words(text) if word.isalpha() and len(word) >= SHORTEST_MEANT}
-    stems = {stem(word) for word in words(text)}
-    names_printed = names(text)
+    printed = set(words(text))
+    stems = {stem(word) for word in printed}
+    unknown = [
+        word
+        for word in words(question)
+        if word.isalpha() and word[1:].islower() and len(word) >= SHORTEST_MEANT - 1
+        if stem(word) not in stems and count_tokens(word) > 1
+    ]
+    meant = {word: _meant(word, printed) for word in unknown}
+    names_printed = names(text) if any(meant.values()) else frozenset()
 
     def corrected(word: str) -> str:
-        is_plain = word.isalpha() and word[1:].islower() and len(word) >= SHORTEST_MEANT - 1
-        if not is_plain or stem(word) in stems or count_tokens(word) == 1:
-            return word
-        meant = {other for other in printed if _is_a_slip(word.lower(), other.lower())}
-        if len({stem(other) for other in meant}) != 1:
-            return word
-        spelling = max(meant)  # in small letters if it is ever printed so
-        is_name = fold_name(spelling) in names_printed
-        spelling = spelling if is_name else spelling.lower()
-        return spelling.capitalize() if word[0].isupper() and not is_name else spelling
+        spelling = meant.get(word)
+        if not spelling or fold_name(spelling) in names_printed:
+            return spelling or word
+        return spelling.capitalize() if word[0].isupper() else spelling.lower()
 
     return WORD.sub(lambda match: corrected(match[0]), question)
+
+
+def _meant(typed: str, printed: Iterable[str]) -> str:
+    """The one word that another is a slip of, in small letters if it is printed so; "" if none."""
+    near = {
+        word
+        for word in printed
+        if word.isalpha() and len(word) >= SHORTEST_MEANT
+        if _is_a_slip(typed.lower(), word.lower())
+    }
+    return max(near) if len({stem(word) for word in near}) == 1 else ""
 
 
 def _is_a_slip(typed: str, meant: str) -> bool:
