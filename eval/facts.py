@@ -98,15 +98,19 @@ def foreign_facts(sentence: str, *texts: str) -> tuple[str, ...]:
     of its words is.
     """
     known = [quantity for text in texts for quantity in quantities(text)]
+    stated = quantities(sentence)
+    days = {quantity.start for quantity in stated if quantity.unit == "day of year"}
     found = [
         (quantity.start, sentence[quantity.start : quantity.end])
-        for quantity in quantities(sentence)
+        for quantity in stated
         if not any(_is_stated(quantity, other) for other in known)
     ]
     whole = "\n".join(texts)
     acronyms = _acronyms(whole) | _acronyms(sentence)
     initials = _initials(whole)
     for name in _names(sentence, known=whole):
+        if name.start in days:
+            continue  # the month of "August 1"; the day was compared above
         words = [word for word in re.split(r"[\s-]+", name.text) if word not in _CONNECTORS]
         versioned = any(word[0].isdigit() for word in words)
         key = _key(name.text)

@@ -167,6 +167,8 @@ def test_a_name_is_found_in_any_spelling_and_whole(name: str, text: str, found: 
         ("We use DALL-E 4.", ["We use DALL-E 3 and GPT-4."], ("DALL-E 4",)),
         ("Charles Darwin led it.", ["Charles Eliot led it."], ("Charles Darwin",)),
         ("Heinz won.", ["It fell.", "We like Heinz."], ()),
+        ("It began on August 1, 1973.", ["It began on 1 August 1973."], ()),
+        ("It began on August 2, 1973.", ["It began on 1 August 1973."], ("August 2",)),
     ],
 )
 def test_foreign_facts_are_those_in_no_text(
