@@ -23,6 +23,7 @@ NUMBER = re.compile(
 )
 DECADE = re.compile(r"(?<!\w)['\u2019\u2018]?(?P<tens>[2-9]0)['\u2019]?s\b")  # "the 70's"
 SHORT_RANGE = re.compile(r"\b(?P<century>1\d|20)(?P<first>\d\d)[-\u2013/](?P<last>\d\d)\b(?![\d-])")
+PER_CENT = re.compile(r"\bper cent\b")
 YEARS = range(1000, 2101)
 KIND_WORDS = {"percent": "percent", "times": "multiple", "fold": "multiple"}
 MOST_THINGS = 12  # that a question asks for
@@ -66,8 +67,8 @@ def amounts_of_things(text: str) -> tuple[tuple[Decimal, str, frozenset[str]], .
 
 
 def _written_out(text: str) -> str:
-    """A text with its decades and short ranges of years in full."""
-    return SHORT_RANGE.sub(_both_years, DECADE.sub(r"19\g<tens>s", text))
+    """A text with its decades and short ranges of years in full, and "per cent" in one word."""
+    return SHORT_RANGE.sub(_both_years, DECADE.sub(r"19\g<tens>s", PER_CENT.sub("percent", text)))
 
 
 def _placed_amounts(text: str) -> Iterator[tuple[int, int, Decimal, str]]:

@@ -17,6 +17,7 @@ from rag.terms import clauses, content_words, contrasted, is_named, name_is_in, 
 
 # Kinds of number that stand beside the name of what they measure.
 MEASURES = frozenset({"money", "percent", "multiple"})
+SHARES = frozenset({"percent", "multiple"})
 LEAST_WORDS = 2  # that a clause without the number must share with what is said of it
 TOGETHER = re.compile(
     r"\b(?:(?:combined|together)\b(?! with\b)|jointly\b|altogether\b|between them\b)", re.IGNORECASE
@@ -39,12 +40,16 @@ def number_fault(
         for value, kind in amounts(clause):
             if value in counted:
                 continue
-            if _belongs_elsewhere(value, kind, said, named, cited) or (
-                kind in MEASURES
-                and (
-                    _is_of_several(value, sentence, named, cited)
-                    or _stands_in_another_clause(value, said, named, cited)
-                    or _is_told_in_another_piece(value, said, named, cited)
+            if (
+                _belongs_elsewhere(value, kind, said, named, cited)
+                or _is_of_another_kind(value, kind, sentence, cited)
+                or (
+                    kind in MEASURES
+                    and (
+                        _is_of_several(value, sentence, named, cited)
+                        or _stands_in_another_clause(value, said, named, cited)
+                        or _is_told_in_another_piece(value, said, named, cited)
+                    )
                 )
             ):
                 return f"the number {_listed([value])} belongs to something else"
@@ -184,6 +189,18 @@ def _is_of_another(clause: str, said: frozenset[str], item: Evidence) -> bool:
         for one, thing in word_pairs(clause)
         for other, same in word_pairs(item.reading)
     )
+
+
+def _is_of_another_kind(
+    value: Decimal, kind: str, sentence: str, cited: Sequence[Evidence]
+) -> bool:
+    """Whether what is said as a plain count is told as a share or a multiple only.
+
+    "Five times as much" tells of no five years.
+    """
+    told = {of for item in cited for same, of in amounts(item.headed_reading) if same == value}
+    said = {of for _, of in amounts(sentence)}  # "between 60 and 80%" is no plain 60
+    return kind == "count" and bool(told) and told <= SHARES - said
 
 
 def _is_of_several(

@@ -43,8 +43,9 @@ def test_a_number_is_the_same_with_and_without_separators(value: int) -> None:
     assert numbers(f"exactly {value:,} of them") == numbers(f"exactly {value} of them")
 
 
-def test_a_currency_is_one_however_it_is_written() -> None:
+def test_a_unit_is_one_however_it_is_written() -> None:
     assert amounts("USD 36.1 billion, EUR5") == amounts("$36.1 billion, \u20ac5")
+    assert amounts("five per cent, 6 per cent") == amounts("5%, six percent")
     assert amounts("US$3 a barrel") == amounts("$3 a barrel")
 
 

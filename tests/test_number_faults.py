@@ -23,6 +23,9 @@ from tests.passages import found, hit, two_articles
                 ("By 2030 the combined market of Acme is worth $5.", True),
             )
         ),
+        ("Acme sells five times as much ink.", "Acme sold ink five years ago.", False),
+        ("Acme sells 3x to 5x as much ink.", "Acme sells between 3 and 5 times as much.", True),
+        ("Five years ago Acme sold ink.", "Acme sold ink five years ago.", True),
         ("Combined with ink, Acme sells paper for $5.", "Acme sells paper for $5.", True),
         (  # a year beside it is no rival of a number of people
             "Suites are named Innovation of the Year in 2025, like JPMorgan's LLM Suite, which "
