@@ -17,7 +17,7 @@ from itertools import pairwise, takewhile
 
 from rag.terms import WORD, fold_name, name_is_in, names, stem, words
 
-SHORTEST_MEANT = 5  # letters; a shorter word is a slip away from too many others
+SHORTEST = 5  # letters: "grad" is a slip away from grade, and none
 
 
 def respelled(question: str, text: str, *, count_tokens: Callable[[str], int]) -> str:
@@ -49,7 +49,7 @@ def _corrected(question: str, text: str, count_tokens: Callable[[str], int]) -> 
     unknown = [
         word
         for word in words(question)
-        if word.isalpha() and word[1:].islower() and len(word) >= SHORTEST_MEANT - 1
+        if word.isalpha() and word[1:].islower() and len(word) >= SHORTEST
         if stem(word) not in stems and count_tokens(word) > 1
     ]
     meant = {word: _meant(word, printed) for word in unknown}
@@ -69,7 +69,7 @@ def _meant(typed: str, printed: Iterable[str]) -> str:
     near = {
         word
         for word in printed
-        if word.isalpha() and len(word) >= SHORTEST_MEANT
+        if word.isalpha() and len(word) >= SHORTEST
         if _is_a_slip(typed.lower(), word.lower())
     }
     return max(near) if len({stem(word) for word in near}) == 1 else ""
