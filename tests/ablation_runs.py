@@ -21,6 +21,7 @@ from typing import Any
 from unittest.mock import patch
 
 from eval.figures import figures_of
+from eval.plots import interval
 from eval.records import Outcome
 from eval.runs import Plan, evaluate
 from rag.answering import weigh
@@ -191,7 +192,7 @@ def row(name: str, outcomes: Sequence[Outcome], whole: Sequence[Outcome]) -> str
     for key in FIGURES:
         if figure := figures.get(key):
             count = round(figure.value * figure.n)
-            cells.append(f"{count}/{figure.n} ({figure.low:.0%} to {figure.high:.0%})")
+            cells.append(f"{count}/{figure.n} ({interval(figure)})")
         else:
             cells.append("")
     pairs = [(before.right, after.right) for before, after in zip(whole, outcomes, strict=True)]
