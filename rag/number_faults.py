@@ -19,10 +19,10 @@ from rag.terms import clauses, content_words, contrasted, is_named, name_is_in, 
 MEASURES = frozenset({"money", "percent", "multiple"})
 SHARES = frozenset({"percent", "multiple"})
 LEAST_WORDS = 2  # that a clause without the number must share with what is said of it
+SAME_WORDS = 0.6  # how well a number's words must match, beside those of the best number
 TOGETHER = re.compile(
     r"\b(?:(?:combined|together)\b(?! with\b)|jointly\b|altogether\b|between them\b)", re.IGNORECASE
 )
-SAME_WORDS = 0.6  # how well a number's words must match, beside those of the best number
 
 
 def number_fault(
@@ -150,7 +150,7 @@ def _is_told_in_another_piece(
         for with_it in (True, False)
     )
     borrowed = said & others - own
-    return len(borrowed) >= max(LEAST_WORDS, len(said & (own | others)) / 2)
+    return bool(own) and len(borrowed) >= max(LEAST_WORDS, len(said & (own | others)) / 2)
 
 
 def _is_of_another_thing(
@@ -211,9 +211,8 @@ def _is_of_several(
     "The combined market of Acme and Zenith is worth $5" gives no worth of Acme's.
     """
     sources = [item for item in cited if value in numbers(item.reading)]
-    return not TOGETHER.search(sentence) and all(
-        TOGETHER.search(item.reading) and names(item.reading) - named for item in sources
-    )
+    told = [TOGETHER.search(item.reading) and names(item.reading) - named for item in sources]
+    return bool(told) and all(told) and not TOGETHER.search(sentence)
 
 
 def _belongs_elsewhere(

@@ -85,9 +85,9 @@ def quoted(
 
     The question of a FAQ is left out where its answer was `begun` before, or tells enough without.
     """
-    shown = list(pieces)
-    if shown[0].answers and (begun or _tells_alone(shown[0])):
-        shown = [replace(item, context="") for item in shown]
+    first = pieces[0]
+    needless = first.context if first.answers and (begun or _tells_alone(first)) else ""
+    shown = [replace(item, context="") if item.context == needless else item for item in pieces]
     said = zip(own_words(shown), pieces, strict=True)
     return [Finding(text, (item,), 1.0, why) for text, item in said]
 

@@ -179,6 +179,14 @@ def test_the_words_of_an_article_hold_however_its_numbers_stand() -> None:
     assert check(said, evidence).kept
 
 
+def test_a_share_that_was_asked_about_may_stand_in_the_title() -> None:
+    plan = hit("The plan of Acme sells ink.")
+    plan = replace(plan, chunk=replace(plan.chunk, title="The 5% plan of Acme"))
+    evidence = EvidenceSet("What does the 5% plan sell?", [plan], embedder=WordEmbedder())
+    finding = check("The 5% plan of Acme sells ink.", evidence)
+    assert finding.kept, finding.why
+
+
 @pytest.mark.parametrize(
     ("asked", "kept"),
     [("Who were the interns in season 9 of Bly?", True), ("Who were the interns of Bly?", False)],

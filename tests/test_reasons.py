@@ -175,6 +175,16 @@ def test_a_faq_s_question_is_said_only_where_its_answer_needs_it(answer: str, fi
     assert [finding.evidence for finding in said] == [(piece,) for piece in evidence.pieces]
 
 
+def test_the_lines_of_a_list_keep_their_lead_in_where_the_question_goes() -> None:
+    text = f"### {FAQ}\n\nA shop needs two tools. They do this:\n\n- draft campaigns\n- edit drafts"
+    _, evidence = findings(FAQ, text=text)
+    assert [finding.text for finding in quoted(evidence.pieces)] == [
+        "A shop needs two tools.",
+        "They do this: draft campaigns.",
+        "edit drafts.",
+    ]
+
+
 def test_of_an_answer_that_was_begun_the_rest_is_added_without_its_question() -> None:
     text = "### Do we need skills?\n\nNot for business. Most tools today take plain language."
     given, evidence = findings("Do we need skills?", "Not for business.", text=text)
