@@ -3,13 +3,12 @@
     python -m eval.calibrate measure --index DIR --questions FILE.jsonl ... --out SIGNALS.jsonl
     python -m eval.calibrate fit SIGNALS.jsonl ...
 
-`measure` records what the language model makes of the evidence of each question and what it
-drafts, some fifteen seconds each, and goes on where it was cut. `fit` learns the probes, weighs the
-signals of both gates by logistic regression, and writes `probe.json`, `alone.json`,
-`answerability.json` and `confirmation.json` in `rag/`. Each question is judged by weights learned
-from the others (ten folds), by the probes as by the gates, and a gate's threshold is the lowest
-that lets at most a given share of what should pass be refused. The figures are written beside the
-weights.
+`measure` records how the language model points at the evidence of each question and what it
+drafts, some ten seconds each, and goes on where it was cut. `fit` weighs the signals of both gates
+by logistic regression, and writes `answerability.json` and `confirmation.json` in `rag/`. Each
+question is judged by weights learned from the others (ten folds), and a gate's threshold is the
+lowest that lets at most a given share of what should pass be refused. The figures are written
+beside the weights.
 """
 
 from __future__ import annotations
@@ -18,34 +17,34 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from eval.agreement import AgreementJudge
 from eval.cases import dataset_cases, read_lines, spread
-from eval.metrics import wilson
+from eval.meter import content_stems
+from eval.metrics import has_all_facts, wilson
 from eval.records import Case
-from eval.scoring import states_answer
-from eval.withheld import read_without_answer, tells
+from eval.scoring import short_references, states_answer, states_one
 from rag import (
     Assistant,
     Evidence,
     EvidenceSet,
-    ShowsState,
-    answer_messages,
     check,
     cited_by,
     draft_sentences,
+    fact_lines,
     load_settings,
     measure,
     measure_draft,
     open_assistant,
+    pointer_of,
+    split_reply,
 )
 
 # Of what should pass, how much each gate may refuse. In place of what the second refuses an
@@ -53,15 +52,11 @@ from rag import (
 MOST_REFUSED_BEFORE = 0.05
 MOST_REFUSED_AFTER = 0.075
 FOLDS = 10
-# Further down the model has not met the question's end with the facts yet, further up it is
-# busy with the next word.
-PROBED_LAYER = 18
-TWIN_WEIGHT = 0.5  # of a question with its answer withheld: nobody asks it that way
-MOST_ALONE = 4  # pieces of a question's evidence that the model looks at alone
-SHRINKAGE = 0.003  # how little weights are let grow where there are more than questions
+MOST_ALONE = 4  # pieces of a question's evidence that the model is asked about by themselves
+SHARED = 0.5  # of a long reference's words, or of a text's, that make the text tell of it
 # What each gate weighs, with the model's word and without.
 SIGNALS = {
-    "with_model": ["probe", "cosine", "anchors"],
+    "with_model": ["points", "cosine", "anchors"],
     "without_model": ["cosine", "anchors"],
 }
 # Where the model finds an answer in the cited words alone, they mention what was asked about.
@@ -89,34 +84,22 @@ def signals_of(case: Case, *, assistant: Assistant) -> dict[str, Any]:
     hits = assistant.retriever.hits(question)  # type: ignore[attr-defined]
     evidence = EvidenceSet(question, hits, embedder=embedder)
     read = evidence.select(settings.reading_tokens, count_tokens=embedder.count_tokens)
-    before = measure(evidence, read)
-    assert isinstance(model, ShowsState)
-
-    def state_after(pieces: Sequence[Evidence], *, to_answer: bool = False) -> Any:
-        """Of the model, when it has read these and the question."""
-        messages = answer_messages(question, pieces)
-        state = model.hidden_state(messages, layer=PROBED_LAYER, to_answer=to_answer)
-        return np.round(state.astype(np.float64), 4).tolist()
-
-    state = state_after(read, to_answer=True)
-    writing = model.bind(max_tokens=settings.answer_tokens)
-    draft = "".join(chunk.text for chunk in writing.stream(answer_messages(question, read)))
-    findings = [check(sentence, evidence) for sentence in draft_sentences(draft)]
+    pointer = pointer_of(question, model=model)
+    assert pointer  # the default model's
+    before = replace(measure(evidence, read), points=pointer.log_odds(read))
+    reply = "".join(
+        chunk.text for chunk in pointer.reply(fact_lines(read), max_tokens=settings.answer_tokens)
+    )
+    findings = [check(sentence, evidence) for sentence in draft_sentences(split_reply(reply)[1])]
     kept = " ".join(finding.text for finding in findings if finding.kept)
-    line = {"id": case.id, "answerable": case.answerable, **asdict(before), "draft": None}
-    line |= {"state": state, "withheld": None}
 
     def alone(pieces: Sequence[Evidence]) -> dict[str, Any]:
-        """What the model makes of these alone, and whether they tell of the answer."""
+        """How the model points at these alone, and whether they tell of the answer."""
         told = case.answerable and tells(case, " ".join(piece.reading for piece in pieces))
-        return {"state": state_after(pieces), "tells": told}
+        return {"alone": pointer.log_odds(pieces), "tells": told}
 
+    line = {"id": case.id, "answerable": case.answerable, **asdict(before), "draft": None}
     line["alone"] = [alone(pieces) for pieces in evidence.likeliest(MOST_ALONE)]
-    rest = read_without_answer(
-        case, evidence, budget=settings.reading_tokens, count_tokens=embedder.count_tokens
-    )
-    if rest:
-        line["withheld"] = state_after(rest)
     if kept:
         after = measure_draft(findings, question=question)
         agrees = None
@@ -124,8 +107,23 @@ def signals_of(case: Case, *, assistant: Assistant) -> dict[str, Any]:
             agrees = AgreementJudge(embedder.embed).judge(kept, case.references)[1]
         right = case.answerable and states_answer(case, kept, agrees=agrees)[0]
         cited = alone(evidence.with_antecedents(cited_by(findings)))
-        line["draft"] = {**asdict(after), **cited, "right": right}
+        line["draft"] = {**asdict(after), **cited, "right": right, "said": kept}
     return line
+
+
+def tells(case: Case, text: str) -> bool:
+    """Whether a text has any fact of the answer, or much of a long one."""
+    if case.key_facts:
+        return any(has_all_facts([fact], text) for fact in case.key_facts)
+    if short := short_references(case):
+        return states_one(short, text)
+    stems = frozenset(content_stems(text))
+    return any(_share(stems, frozenset(content_stems(long))) >= SHARED for long in case.references)
+
+
+def _share(one: frozenset[str], other: frozenset[str]) -> float:
+    """The share of the smaller set that both have, 0..1."""
+    return len(one & other) / max(1, min(len(one), len(other)))
 
 
 def fit(
@@ -180,109 +178,6 @@ def learn_gate(
     return {**content, "figures": figures}
 
 
-def learn_states(
-    states: Sequence[Sequence[float]],
-    labels: NDArray[np.bool_],
-    *,
-    groups: Sequence[int],
-    shares: Sequence[float],
-) -> tuple[dict[str, Any], NDArray[np.float64]]:
-    """(the layer, bias and weights of a probe, the log-odds of each state by the other folds).
-
-    `groups` tells which states are of one question, and so in one fold; `shares` how much each
-    counts.
-    """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    table = np.array(states)
-    scaler = StandardScaler()
-    linear = LogisticRegression(class_weight="balanced", C=SHRINKAGE, max_iter=1000)
-    model = make_pipeline(scaler, linear)
-    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
-    counted = {"logisticregression__sample_weight": np.array(shares)}
-    judged = cross_val_predict(
-        model, table, labels, groups=groups, cv=folds, method="decision_function", params=counted
-    )
-    model.fit(table, labels, **counted)
-    weights = linear.coef_[0] / scaler.scale_
-    probe = {
-        "layer": PROBED_LAYER,
-        "bias": float(linear.intercept_[0] - weights @ scaler.mean_),
-        "weights": [float(f"{weight:.5g}") for weight in weights],
-    }
-    return probe, judged
-
-
-def learn_probe(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The content of `probe.json`; each line's "probe" becomes what the other folds make of it.
-
-    It learns from the questions as they are and from those whose answer was withheld, and a
-    question is in one fold with its twin.
-    """
-    from sklearn.metrics import roc_auc_score
-
-    asked = len(lines)
-    twins = [number for number, line in enumerate(lines) if line["withheld"]]
-    labels = np.array([line["answerable"] for line in lines] + [False] * len(twins))
-    probe, judged = learn_states(
-        [line["state"] for line in lines] + [lines[n]["withheld"] for n in twins],
-        labels,
-        groups=[*range(asked), *twins],
-        shares=[1.0] * asked + [TWIN_WEIGHT] * len(twins),
-    )
-    for line, log_odds in zip(lines, judged, strict=False):
-        line["probe"] = float(log_odds)
-    both = np.concatenate([judged[twins], judged[asked:]])
-    return {
-        "figures": {
-            "date": date.today().isoformat(),
-            "questions": asked,
-            "auroc": round(float(roc_auc_score(labels[:asked], judged[:asked])), 3),
-            "withheld": len(twins),
-            "auroc_of_twins": round(
-                float(roc_auc_score([True] * len(twins) + [False] * len(twins), both)), 3
-            ),
-            "twins_told_apart": int((judged[twins] > judged[asked:]).sum()),
-        },
-        **probe,
-    }
-
-
-def learn_alone(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The content of `alone.json`; each draft's "alone" becomes what the other folds make of it.
-
-    It learns from the likeliest pieces of every question, and from what the drafts cite, which of
-    them tell of the answer.
-    """
-    from sklearn.metrics import roc_auc_score
-
-    drafts = [(number, line["draft"]) for number, line in enumerate(lines) if line["draft"]]
-    pieces = [(number, piece) for number, line in enumerate(lines) for piece in line["alone"]]
-    labels = np.array([piece["tells"] for _, piece in [*drafts, *pieces]])
-    probe, judged = learn_states(
-        [piece["state"] for _, piece in [*drafts, *pieces]],
-        labels,
-        groups=[number for number, _ in [*drafts, *pieces]],
-        shares=[1.0] * len(labels),
-    )
-    for (_, draft), log_odds in zip(drafts, judged, strict=False):
-        draft["alone"] = float(log_odds)
-    cited = len(drafts)
-    return {
-        "figures": {
-            "date": date.today().isoformat(),
-            "pieces": len(pieces),
-            "auroc": round(float(roc_auc_score(labels[cited:], judged[cited:])), 3),
-            "cited": cited,
-            "auroc_of_cited": round(float(roc_auc_score(labels[:cited], judged[:cited])), 3),
-        },
-        **probe,
-    }
-
-
 def learn_both(lines: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The contents of `answerability.json` and `confirmation.json`.
 
@@ -295,6 +190,10 @@ def learn_both(lines: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], dict
     drafts = [line["draft"] for line in lines if line["draft"] and line["draft"]["numbered"]]
     right = [draft["right"] for draft in drafts]
     second = learn_gate(drafts, right, **DRAFT_SIGNALS, most_refused=MOST_REFUSED_AFTER)
+    pieces = [piece for line in lines for piece in line["alone"]]
+    told = [piece["tells"] for piece in pieces]
+    table = [[piece["alone"]] for piece in pieces]
+    second["figures"]["pieces"] = fit(table, told, most_refused=MOST_REFUSED_AFTER)[3]
     return first, second
 
 
@@ -319,19 +218,11 @@ def main() -> None:
         measure_questions(arguments.index, cases, arguments.out)
         return
     lines = [line for path in arguments.signals for line in read_lines(path)]
-    probe = learn_probe(lines)
-    words_alone = learn_alone(lines)
     first, second = learn_both(lines)
-    learned = {
-        "probe": probe,
-        "alone": words_alone,
-        "answerability": first,
-        "confirmation": second,
-    }
+    learned = {"answerability": first, "confirmation": second}
     for name, content in learned.items():
         path = Path(str(resources.files("rag") / f"{name}.json"))
-        written = json.dumps(content, indent=None if "weights" in content else 1)
-        path.write_text(written + "\n", "utf-8")
+        path.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
         print(f"{path.name}: {json.dumps(content['figures'], indent=1)}")
 
 

@@ -38,7 +38,7 @@ from rag.records import (  # noqa: E402
 )
 
 if TYPE_CHECKING:
-    from rag.answerability import ShowsState, Signals, measure
+    from rag.answerability import Signals, measure
     from rag.answering import draft_sentences
     from rag.articles import MOST_BYTES, SUFFIXES
     from rag.batch import json_lines
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from rag.models import write_json
     from rag.pipeline import (
         Assistant,
+        model_file,
         open_assistant,
         open_chat_model,
         open_embedder,
@@ -65,7 +66,8 @@ if TYPE_CHECKING:
         open_retriever,
         sha256_of_model,
     )
-    from rag.prompts import answer_messages
+    from rag.pointing import pointer_of, split_reply
+    from rag.prompts import fact_lines, pointing_messages, pointing_reply
     from rag.reports import IndexProgress, IndexReport
     from rag.roots import FailedFile, read_articles, shipped_corpus
     from rag.settings import Settings, load_settings
@@ -87,30 +89,34 @@ _LATER = {
     "MOST_BYTES": "rag.articles",
     "SUFFIXES": "rag.articles",
     "Settings": "rag.settings",
-    "ShowsState": "rag.answerability",
     "Signals": "rag.answerability",
     "UploadReport": "rag.library",
     "add_articles": "rag.library",
-    "answer_messages": "rag.prompts",
     "check": "rag.verification",
     "cited_by": "rag.confirmation",
     "draft_sentences": "rag.answering",
+    "fact_lines": "rag.prompts",
     "json_lines": "rag.batch",
     "list_articles": "rag.library",
     "load_settings": "rag.settings",
     "measure": "rag.answerability",
     "measure_draft": "rag.confirmation",
+    "model_file": "rag.pipeline",
     "open_assistant": "rag.pipeline",
     "open_chat_model": "rag.pipeline",
     "open_embedder": "rag.pipeline",
     "open_index": "rag.pipeline",
     "open_retriever": "rag.pipeline",
+    "pointer_of": "rag.pointing",
+    "pointing_messages": "rag.prompts",
+    "pointing_reply": "rag.prompts",
     "read_articles": "rag.roots",
     "read_generation": "rag.library",
     "refresh_articles": "rag.library",
     "remove_article": "rag.library",
     "sha256_of_model": "rag.pipeline",
     "shipped_corpus": "rag.roots",
+    "split_reply": "rag.pointing",
     "sync": "rag.updating",
     "write_json": "rag.models",
 }
@@ -155,33 +161,37 @@ __all__ = [
     "Section",
     "Sentence",
     "Settings",
-    "ShowsState",
     "Signals",
     "Timings",
     "UploadReport",
     "UsageError",
     "Verdict",
     "add_articles",
-    "answer_messages",
     "check",
     "cited_by",
     "draft_sentences",
+    "fact_lines",
     "json_lines",
     "list_articles",
     "load_settings",
     "measure",
     "measure_draft",
+    "model_file",
     "open_assistant",
     "open_chat_model",
     "open_embedder",
     "open_index",
     "open_retriever",
+    "pointer_of",
+    "pointing_messages",
+    "pointing_reply",
     "read_articles",
     "read_generation",
     "refresh_articles",
     "remove_article",
     "sha256_of_model",
     "shipped_corpus",
+    "split_reply",
     "sync",
     "write_json",
 ]

@@ -13,23 +13,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from rag.answerability import (
-    WEIGHED_MODEL,
-    ShowsState,
-    Signals,
-    Weights,
-    learned_weights,
-    measure,
-    probe_model,
-    unmet_anchors,
-)
-from rag.confirmation import LoneReader, cited_by, draft_verdict, nearest_words
+from rag.answerability import Signals, Weights, learned_weights, measure, unmet_anchors
+from rag.confirmation import cited_by, draft_verdict, nearest_words, verdict_on
 from rag.disagreement import compare_articles
 from rag.evidence import Evidence, EvidenceSet
-from rag.prompts import ABSTENTION, answer_messages
+from rag.pointing import Pointer, pointer_of, split_reply
+from rag.prompts import ABSTENTION, answer_messages, fact_lines
 from rag.reasons import add_nearest, give_reasons, quoted
 from rag.records import (
     Answer,
@@ -114,11 +107,10 @@ def stream_answer(
     yield AnswerUpdate(stage="reading")
     evidence = EvidenceSet(query.standalone, hits, embedder=embedder)
     read = evidence.select(settings.reading_tokens, count_tokens=embedder.count_tokens)
+    pointer = pointer_of(query.standalone, model=model) if settings.pointing else None
     gate = None
-    reader = None
-    weighed = settings.model == WEIGHED_MODEL and not settings.llm_url
     if settings.gate:
-        signals, weights = weigh(evidence, read, model=model if weighed else None)
+        signals, weights = weigh(evidence, read, pointer=pointer)
         probability, threshold = weights.probability(signals), weights.threshold
         answerable = probability >= threshold
         why = f"{probability:.0%} likely; answered from {threshold:.0%}"
@@ -127,20 +119,22 @@ def stream_answer(
             instead = nearest_words(query.standalone, evidence.nearest())
             instead = instead or not_mentioned(query, hits)
             return finish((), f"{looked_at(hits)}{instead}", gate)
-        if signals.probe is not None and isinstance(model, ShowsState):
-            reader = LoneReader(evidence.question, model=model)
-    draft = ""
-    for chunk in model.bind(max_tokens=settings.answer_tokens).stream(
-        answer_messages(query.standalone, read)
-    ):
-        if not stopwatch.first_token_ms:
-            stopwatch.first_token_ms = stopwatch.elapsed_ms
+    if pointer:
+        chunks = pointer.reply(fact_lines(read), max_tokens=settings.answer_tokens)
+    else:
+        writing = model.bind(max_tokens=settings.answer_tokens)
+        chunks = writing.stream(answer_messages(query.standalone, read))
+    reply = draft = ""
+    for chunk in chunks:
         usage = getattr(chunk, "usage_metadata", None)
         if usage:
             stopwatch.prompt_tokens += usage["input_tokens"]
             stopwatch.answer_tokens += usage["output_tokens"]
         if chunk.text:
-            draft += chunk.text
+            reply += chunk.text
+            draft = split_reply(reply)[1] if pointer else reply
+        if draft:
+            stopwatch.first_token_ms = stopwatch.first_token_ms or stopwatch.elapsed_ms
             yield AnswerUpdate(stage="writing", draft=draft)
     yield AnswerUpdate(stage="checking", draft=draft)
     judge = check if settings.verify else nearest
@@ -148,26 +142,27 @@ def stream_answer(
     instead = nearest_words(query.standalone, cited_by(findings)[:1] or evidence.nearest())
     instead = instead or f"{not_mentioned(query, hits)} Nothing drafted from them held."
     if gate:
-        findings, gate = judge_draft(findings, evidence, gate=gate, reader=reader)
+        findings, gate = judge_draft(findings, evidence, gate=gate, pointer=pointer)
     if settings.verify:
+        answers = partial(verdict_on, pointer=pointer) if pointer else None
         findings = give_reasons(findings, evidence)
-        findings = add_nearest(findings, evidence, answers=reader.verdict if reader else None)
+        findings = add_nearest(findings, evidence, answers=answers)
         findings = compare_articles(findings, evidence)
     return finish(findings, f"{looked_at(hits)}{instead}", gate)
 
 
 def weigh(
-    evidence: EvidenceSet, read: Sequence[Evidence], *, model: BaseChatModel | None
+    evidence: EvidenceSet, read: Sequence[Evidence], *, pointer: Pointer | None
 ) -> tuple[Signals, Weights]:
     """What speaks for the evidence holding the answer, and the weights to judge it by.
 
-    The language model reads it if it is given, unless the other signals already make it hopeless.
+    The language model reads it if it can point, unless the other signals make it hopeless.
     """
     with_model, without = learned_weights()
     signals = measure(evidence, read)
-    if model is not None and without.probability(signals) >= HOPELESS:
-        signals = probe_model(signals, read=read, question=evidence.question, model=model)
-    return signals, without if signals.probe is None else with_model
+    if pointer is None or without.probability(signals) < HOPELESS:
+        return signals, without
+    return replace(signals, points=pointer.log_odds(read)), with_model
 
 
 def judge_draft(
@@ -175,23 +170,23 @@ def judge_draft(
     evidence: EvidenceSet,
     *,
     gate: Verdict,
-    reader: LoneReader | None,
+    pointer: Pointer | None,
 ) -> tuple[list[Finding], Verdict]:
     """(what may be said of a checked draft, the second gate's word on it).
 
     A draft that answers something else is withdrawn. Where nothing is left, the articles' own
     words that most likely answer are said if they have the question's names, a number where it
-    asks for one, and surely answer it, which only the model can tell. `gate` is the first gate's
-    word, `reader` None if the model shows no state.
+    asks for one, and surely answer it, which only a model that points can tell. `gate` is the first
+    gate's word.
     """
     if any(finding.kept for finding in findings):
-        gate = draft_verdict(findings, evidence, reader=reader)
+        gate = draft_verdict(findings, evidence, pointer=pointer)
         if gate.kept:
             return findings, gate
         findings = [withdraw(finding, "it does not answer this question") for finding in findings]
-    if reader:
+    if pointer:
         for words in evidence.likeliest(MOST_QUOTES):
-            verdict = reader.verdict(words)
+            verdict = verdict_on(words, pointer=pointer)
             if verdict.kept:
                 return [*findings, *quoted(words)], verdict
     return findings, gate

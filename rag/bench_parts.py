@@ -265,15 +265,17 @@ def pace(tokens: Iterable[object]) -> Pace:
 def answers(assistant: Assistant, *, done: Done) -> Iterator[Figure]:
     """Seconds to the first word, the whole answer, and the abstention on a hopeless question.
 
-    The plain pipeline is the same one without the gates and the check. Both keep a memory of
-    their own of what the model has read, and no question comes twice in either: each is as quick
-    as in a chat that is open, and neither reads what the other has left.
+    The plain pipeline is the same one without pointing, the gates and the check. Both keep a memory
+    of their own of what the model has read, and no question comes twice in either: each is as
+    quick as in a chat that is open, and neither reads what the other has left.
     """
     plain = Assistant(
         retriever=assistant.retriever,
         model=assistant.model,
         embedder=assistant.embedder,
-        settings=assistant.settings.model_copy(update={"gate": False, "verify": False}),
+        settings=assistant.settings.model_copy(
+            update={"pointing": False, "gate": False, "verify": False}
+        ),
         model_name=assistant.model_name,
     )
     ask_ours, ask_plain = partial(_ask, assistant, {}), partial(_ask, plain, {})
@@ -286,7 +288,7 @@ def answers(assistant: Assistant, *, done: Done) -> Iterator[Figure]:
     )
     hopeless = [ask_ours(question) for question in HOPELESS]
     done()
-    raw_is = "the same without the gates and the check"
+    raw_is = "the same without pointing, the gates and the check"
     abstained = sum(answer.abstained for answer in ours)
     wrote = [
         (a.timings.first_token_ms / 1000, b.timings.first_token_ms / 1000)

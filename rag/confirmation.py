@@ -2,14 +2,13 @@
 
 Every sentence of a draft may be near the articles' own and yet answer another question: the
 price of an image where a video was asked for, one company's figure told of another. So the
-language model reads what the draft cites once more, and nothing else: a probe of its state, like
-the one of `rag.answerability`, tells whether that answers the question. With no other facts beside
-them to mix them up with, it is surer of them. A logistic model weighs that with how well the
-cited words back the sentences; for a model that shows no state, the latter with whether all names
-and numbers of the question stand in the cited passages.
+language model reads what the draft cites once more, and nothing else, and points at it or not
+(`rag.pointing`). A logistic model weighs that with how well the cited words back the sentences;
+for a model that has not learned to point, the latter with whether all names and numbers of the
+question stand in the cited passages.
 
-The weights of the probe stand in `alone.json` and those of the gate in `confirmation.json`, with
-the figures that justify them; `python -m eval.calibrate` learns them again.
+The weights stand in `confirmation.json`, with the figures that justify them; `python -m
+eval.calibrate` learns them again.
 """
 
 from __future__ import annotations
@@ -21,15 +20,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from rag.amounts import amounts, numbers, numbers_asked_about
-from rag.answerability import (
-    ShowsState,
-    learned,
-    learned_probe,
-    probability_of,
-    unmet_anchors,
-)
+from rag.answerability import learned, probability_of, unmet_anchors
 from rag.evidence import Evidence, EvidenceSet, own_words
-from rag.prompts import answer_messages
+from rag.pointing import Pointer
 from rag.records import Verdict
 from rag.sentences import sentence_spans
 from rag.terms import content_words, name_is_in, names
@@ -76,9 +69,9 @@ SHARE_WORD = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class DraftSignals:
-    """What speaks for and against a draft; `alone` is None where no state of a model was read."""
+    """What speaks for and against a draft; `alone` is None where no model points."""
 
-    alone: float | None  # log-odds of an answer in what is cited, read without anything else
+    alone: float | None  # log-odds of an answer in what is cited, read by itself
     support: float  # mean over the sentences, 0..1
     mentioned: float  # 1 if the cited passages mention all names and numbers asked about, else 0
     # The cited passages have all numbers asked about, all names if a number is asked for, and
@@ -129,46 +122,26 @@ def measure_draft(findings: Sequence[Finding], *, question: str) -> DraftSignals
     )
 
 
-class LoneReader:
-    """What a language model makes of words when it reads nothing beside them and the question.
-
-    The same words are read once.
-    """
-
-    def __init__(self, question: str, *, model: ShowsState) -> None:
-        self.question = question
-        self._model = model
-        self._probe = learned_probe("alone")
-        self._read: dict[tuple[Evidence, ...], float] = {}
-
-    def log_odds(self, words: Sequence[Evidence]) -> float:
-        """The log of how likely these words answer the question against that they do not."""
-        key = tuple(words)
-        if key not in self._read:
-            messages = answer_messages(self.question, words)
-            state = self._model.hidden_state(messages, layer=self._probe.layer, to_answer=False)
-            self._read[key] = self._probe.log_odds(state)
-        return self._read[key]
-
-    def verdict(self, words: Sequence[Evidence]) -> Verdict:
-        """Whether an article's own words answer the question, in place of a draft or after it."""
-        asked = "Do these words answer this question?"
-        fits = _numbers_fit(" ".join(own_words(words)), self.question, words)
-        if not fits or not may_answer(self.question, words):
-            return Verdict(asked, False, 0.0, "they lack its names or a number")
-        probability = probability_of(self.log_odds(words))
-        why = f"{probability:.0%} likely; said from {QUOTED_FROM:.0%}"
-        return Verdict(asked, probability >= QUOTED_FROM, probability, why)
+def verdict_on(words: Sequence[Evidence], *, pointer: Pointer) -> Verdict:
+    """Whether an article's own words answer the question, in place of a draft or after it."""
+    asked = "Do these words answer this question?"
+    question = pointer.question
+    fits = _numbers_fit(" ".join(own_words(words)), question, words)
+    if not fits or not may_answer(question, words):
+        return Verdict(asked, False, 0.0, "they lack its names or a number")
+    probability = probability_of(pointer.log_odds(words))
+    why = f"{probability:.0%} likely; said from {QUOTED_FROM:.0%}"
+    return Verdict(asked, probability >= QUOTED_FROM, probability, why)
 
 
 def draft_verdict(
-    findings: Sequence[Finding], evidence: EvidenceSet, *, reader: LoneReader | None
+    findings: Sequence[Finding], evidence: EvidenceSet, *, pointer: Pointer | None
 ) -> Verdict:
-    """Whether what was kept answers the question; what it cites is read again by `reader`."""
+    """Whether what was kept answers the question; what it cites is read again by itself."""
     asked = "Does the draft answer this question?"
     signals = measure_draft(findings, question=evidence.question)
-    if reader and signals.numbered:  # else it cannot be said anyhow
-        alone = reader.log_odds(evidence.with_antecedents(cited_by(findings)))
+    if pointer and signals.numbered:  # else it cannot be said anyhow
+        alone = pointer.log_odds(evidence.with_antecedents(cited_by(findings)))
         signals = replace(signals, alone=alone)
     probability, threshold = draft_probability(signals)
     why = f"{probability:.0%} likely; said from {threshold:.0%}"

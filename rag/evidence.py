@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -322,6 +322,13 @@ class EvidenceSet:
                 elif not chosen:  # one piece is always read, whatever it costs
                     budget = 0
                     chosen.add(i)
+        return self._in_reading_order(chosen)
+
+    def together(self, *parts: Sequence[Evidence]) -> list[Evidence]:
+        """All of these pieces, each once, in the order in which `select` gives them."""
+        return self._in_reading_order({self.pieces.index(p) for part in parts for p in part})
+
+    def _in_reading_order(self, chosen: Set[int]) -> list[Evidence]:
         best: dict[str, float] = {}
         for i in chosen:
             passage = self.pieces[i].chunk.id

@@ -4,15 +4,20 @@
 prompt that begins like the last one, or like several before, is read only from where it differs,
 so prompts should put what stays the same first. Text from articles and people is tokenised without
 special tokens, so a passage that contains `<|im_end|>` cannot close its turn. Decoding is greedy:
-the same prompt gives the same answer.
+the same prompt gives the same answer. A low-rank adapter [1], learned for one model, can be put
+before a reply and taken away after it.
+
+[1] E. Hu et al.: LoRA: Low-rank adaptation of large language models. 2021.
 """
 
 from __future__ import annotations
 
 import codecs
 import ctypes
+import math
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import resources
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,8 +31,7 @@ from pydantic import PrivateAttr
 
 from rag.engine import physical_cores
 from rag.errors import DependencyError, EngineError, ModelError, UsageError
-from rag.layers import Layer
-from rag.prefixes import Memory, Prefixes, State, shared_prefix
+from rag.prefixes import Memory, Prefixes, State, no_prefixes, shared_prefix
 from rag.stopping import TextUntilStop
 
 if TYPE_CHECKING:
@@ -36,15 +40,19 @@ if TYPE_CHECKING:
     from rag.settings import Settings
 
 READ_BATCH = 128  # reads as fast as 512 and keeps the saved scores small
+SMALLEST = 1e-9  # probability that counts
+ADAPTED_MODEL = "qwen2.5-coder-1.5b-instruct"
+ADAPTER = "pointing.gguf"  # see eval/adapter.py
 ROLES = {"human": "user", "ai": "assistant", "system": "system"}
 
 
 class LlamaChat(BaseChatModel):
     """A GGUF model run in this process by llama.cpp, with greedy decoding.
 
-    Accepts `max_tokens`, `stop`, and `top_logprobs` (how many alternatives to report for
-    each token, in `response_metadata["logprobs"]["content"]`, shaped as OpenAI's API does).
-    Threads may share one instance; their calls are served one at a time.
+    Accepts `max_tokens`, `stop`, `top_logprobs` (how many alternatives to report for each token,
+    in `response_metadata["logprobs"]["content"]`, shaped as OpenAI's API does), `adapted` (reply
+    with the adapter of `adapter_path`), and `not_beginning` (a text whose first token is not to
+    be the reply's). Threads may share one instance; their calls are served one at a time.
 
     Raises `ModelError` if the file cannot be loaded, `EngineError` if llama.cpp fails while
     it runs, `UsageError` if a prompt does not fit `context_length`.
@@ -58,16 +66,19 @@ class LlamaChat(BaseChatModel):
     threads: int | None = None
     gpu_layers: int = 0
     seed: int = 0
+    adapter_path: str | None = None  # a low-rank adapter as a GGUF file
 
     _llama: Any = PrivateAttr()
     _formatter: Any = PrivateAttr()
     _lock: threading.Lock = PrivateAttr(default_factory=threading.Lock)
-    _prefixes: Prefixes = PrivateAttr(default_factory=Prefixes)
-    _layer: Layer | None = PrivateAttr(default=None)
+    _adapter: Any = PrivateAttr(default=None)
+    _adapted: bool = PrivateAttr(default=False)
+    _prefixes: Mapping[bool, Prefixes] = PrivateAttr(default_factory=no_prefixes)
 
     def model_post_init(self, context: Any, /) -> None:
         try:
             import llama_cpp
+            from llama_cpp._utils import suppress_stdout_stderr
             from llama_cpp.llama_chat_format import Jinja2ChatFormatter
         except (ImportError, OSError, RuntimeError) as error:
             raise DependencyError(
@@ -104,6 +115,16 @@ class LlamaChat(BaseChatModel):
             eos_token=self._token_text(self._llama.token_eos()),
             bos_token=self._token_text(self._llama.token_bos()),
         )
+        if self.adapter_path:
+            with suppress_stdout_stderr(disable=False):  # it tells where it puts each matrix
+                # llama.cpp frees it together with the model.
+                self._adapter = llama_cpp.llama_adapter_lora_init(
+                    self._llama.model, self.adapter_path.encode()
+                )
+            if not self._adapter:
+                raise ModelError(
+                    f"{self.adapter_path} is no adapter to {path.name}.", hint="Run `make install`."
+                )
 
     @property
     def _llm_type(self) -> str:
@@ -125,11 +146,13 @@ class LlamaChat(BaseChatModel):
         """
         with self._lock:
             known = [int(token) for token in self._llama.input_ids[: self._llama.n_tokens]]
-            given = Memory(State(known, self._state()), self._prefixes)
+            given = Memory(State(known, self._state()), self._adapted, self._prefixes)
             self._llama.reset()
-            self._prefixes = memory.prefixes if memory else Prefixes()
-            if memory and memory.state.tokens and self._load_state(memory.state):
-                self._llama.n_tokens = len(memory.state.tokens)
+            self._prefixes = memory.prefixes if memory else no_prefixes()
+            if memory:
+                self._adapt(memory.adapted)
+                if memory.state.tokens and self._load_state(memory.state):
+                    self._llama.n_tokens = len(memory.state.tokens)
         return given
 
     def generate_plainly(self, messages: list[BaseMessage], *, max_tokens: int) -> Iterator[int]:
@@ -137,37 +160,36 @@ class LlamaChat(BaseChatModel):
 
         Reads the whole prompt, remembers nothing of it, and goes on after an end token.
         """
-        prompt = self._prompt_tokens(messages)
+        prompt = self.prompt_tokens(messages)
         with self._lock:
+            self._adapt(False)
             self._llama.reset()
             yield from islice(self._llama.generate(prompt, temp=0.0), max_tokens)
             self._llama.reset()
 
-    def hidden_state(
-        self, messages: list[BaseMessage], *, layer: int, to_answer: bool
-    ) -> NDArray[np.float32]:
-        """What the model makes of a prompt, after this layer (from 0) at its last token.
+    @property
+    def has_adapter(self) -> bool:
+        """Whether it may reply `adapted`."""
+        return self._adapter is not None
 
-        As wide as the model. What is read for a prompt `to_answer` need not be read again for the
-        reply; any other is read up to this layer only, in two thirds of the time.
+    def beginning_log_odds(self, messages: list[BaseMessage], text: str) -> float:
+        """How likely the adapted model begins its reply with this text's first token.
 
-        Raises `UsageError` if the prompt is longer than the context, `EngineError` if there is no
-        such layer.
+        The log of its probability against that of all other tokens. A reply to the same messages
+        may follow, and they are not read again for it. Raises `UsageError` if they are longer
+        than the context.
         """
-        prompt = self._prompt_tokens(messages)
+        prompt = self.prompt_tokens(messages)
         self._refuse_if_long(prompt, answer_tokens=0)
-        llama = self._llama
         with self._lock:
             try:
-                if self._layer is None or self._layer.number != layer:
-                    self._layer = Layer(llama, number=layer)
-                if not to_answer:
-                    return self._layer.read(prompt)
-                llama.n_tokens = shared_prefix(llama.input_ids[: llama.n_tokens], prompt[:-1])
-                llama.eval(prompt[llama.n_tokens : -1])
-                return self._layer.read_last(prompt, state=self._state())
+                self._adapt(True)
+                self._llama.eval(prompt[self._recall(prompt) :])
+                logprobs = _log_softmax(self._logits(-1))
             except (RuntimeError, ValueError) as error:
                 raise self._failed(error) from error
+        logprob = float(logprobs[self._tokenize(text, special=False)[0]])
+        return logprob - math.log(max(-math.expm1(logprob), SMALLEST))
 
     def _generate(
         self,
@@ -197,15 +219,19 @@ class LlamaChat(BaseChatModel):
         *,
         max_tokens: int = 256,
         top_logprobs: int = 0,
+        adapted: bool = False,
+        not_beginning: str | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        prompt = self._prompt_tokens(messages)
+        prompt = self.prompt_tokens(messages)
         self._refuse_if_long(prompt, answer_tokens=max_tokens)
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         text = TextUntilStop(stop or [])
+        refused = self._tokenize(not_beginning, special=False)[:1] if not_beginning else []
         written = 0
         with self._lock:
-            for token, logits in self._decode(prompt, max_tokens=max_tokens):
+            self._adapt(adapted)
+            for token, logits in self._decode(prompt, max_tokens=max_tokens, refused=refused):
                 written += 1
                 logprobs = self._top_logprobs(logits, top_logprobs) if top_logprobs else None
                 piece = text.push(decoder.decode(self._llama.detokenize([token])))
@@ -250,9 +276,12 @@ class LlamaChat(BaseChatModel):
         return chunk
 
     def _decode(
-        self, prompt: list[int], *, max_tokens: int
+        self, prompt: list[int], *, max_tokens: int, refused: Sequence[int]
     ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Yield (token, logits it was chosen from), until an end token or `max_tokens`."""
+        """Yield (token, logits it was chosen from), until an end token or `max_tokens`.
+
+        The first is none of the `refused`.
+        """
         import llama_cpp
 
         llama = self._llama
@@ -262,6 +291,9 @@ class LlamaChat(BaseChatModel):
             for _ in range(max_tokens):
                 llama.eval(pending)
                 logits = self._logits(-1)
+                if refused:
+                    logits[refused] = -np.inf
+                    refused = []
                 token = int(np.argmax(logits))
                 if llama_cpp.llama_vocab_is_eog(vocabulary, token):
                     return
@@ -275,15 +307,33 @@ class LlamaChat(BaseChatModel):
         llama = self._llama
         before_last = prompt[:-1]  # the last token is always read anew: its logits are needed
         known = shared_prefix(llama.input_ids[: llama.n_tokens], before_last)
-        found = self._prefixes.best_state(before_last, known=known)
+        prefixes = self._prefixes[self._adapted]
+        found = prefixes.best_state(before_last, known=known)
         if found:
             known = found[1] if self._load_state(found[0]) else 0
         llama.n_tokens = known
-        again = self._prefixes.worth_keeping(before_last, known=known)
+        again = prefixes.worth_keeping(before_last, known=known)
         if again:
             llama.eval(prompt[known:again])
-            self._prefixes.keep(prompt[:again], self._state())
+            prefixes.keep(prompt[:again], self._state())
         return again or known
+
+    def _adapt(self, adapted: bool) -> None:
+        """Put the adapter before the model, or take it away; what was read is forgotten then."""
+        import llama_cpp
+
+        if adapted == self._adapted:
+            return
+        if adapted and not self._adapter:
+            raise UsageError(
+                f"There is no adapter for {self.model_name}.", hint="Use the default model."
+            )
+        adapters = (llama_cpp.llama_adapter_lora_p_ctypes * 1)(self._adapter)
+        scales = (ctypes.c_float * 1)(1.0)
+        if llama_cpp.llama_set_adapters_lora(self._llama.ctx, adapters, int(adapted), scales):
+            raise EngineError("llama.cpp refused the adapter.", hint="Run `rag doctor`.")
+        self._adapted = adapted
+        self._llama.reset()
 
     def _state(self) -> bytes:
         import llama_cpp
@@ -305,7 +355,11 @@ class LlamaChat(BaseChatModel):
         llama.input_ids[: len(state.tokens)] = state.tokens
         return True
 
-    def _prompt_tokens(self, messages: Sequence[BaseMessage]) -> list[int]:
+    def reply_tokens(self, text: str) -> list[int]:
+        """A reply as the model would write it, with the token that ends it."""
+        return [*self._tokenize(text, special=False), self._llama.token_eos()]
+
+    def prompt_tokens(self, messages: Sequence[BaseMessage]) -> list[int]:
         """The chat template's own marks as special tokens, everything else as plain text."""
         marks = [f"\ue000{number}\ue001" for number in range(len(messages))]
         rendered = self._formatter(
@@ -366,6 +420,11 @@ def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     return logprobs
 
 
+def adapter_of(model: str) -> str | None:
+    """The path of the adapter that was learned for a model; None for any but one."""
+    return str(resources.files("rag") / ADAPTER) if model == ADAPTED_MODEL else None
+
+
 def load_chat_model(settings: Settings, *, find_model: Callable[[str], Path]) -> BaseChatModel:
     """The chat model that the settings name: a server if `llm_url` is set, else a GGUF file.
 
@@ -386,4 +445,5 @@ def load_chat_model(settings: Settings, *, find_model: Callable[[str], Path]) ->
         threads=settings.threads,
         gpu_layers=settings.gpu_layers,
         seed=settings.seed,
+        adapter_path=adapter_of(settings.model) if settings.pointing else None,
     )

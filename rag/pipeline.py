@@ -157,6 +157,11 @@ def open_chat_model(settings: Settings) -> BaseChatModel:
     )
 
 
+def model_file(settings: Settings) -> Path:
+    """The file of the language model that the settings name."""
+    return find(settings.model, directory=settings.models_directory)
+
+
 def sha256_of_model(settings: Settings) -> str:
     """The hash of the language model's file, in hexadecimal."""
     return sha256_of(settings.model, directory=settings.models_directory)

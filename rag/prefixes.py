@@ -8,7 +8,7 @@ comes a second time, after other prompts, is kept with the model's state, and re
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,10 +63,19 @@ class Prefixes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Memory:
-    """What a model has read, and the beginnings of prompts that it has kept."""
+    """What a model has read, and the beginnings of prompts that it has kept.
+
+    Both are of no use to the same model with or without its adapter, where it was the other way.
+    """
 
     state: State
-    prefixes: Prefixes
+    adapted: bool
+    prefixes: Mapping[bool, Prefixes]  # with the adapter, and without
+
+
+def no_prefixes() -> dict[bool, Prefixes]:
+    """Nothing kept, with the adapter and without."""
+    return {True: Prefixes(), False: Prefixes()}
 
 
 def shared_prefix(known: Sequence[int] | np.ndarray[Any, Any], prompt: Sequence[int]) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
@@ -10,6 +11,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from rag.evidence import Evidence
 
 ABSTENTION = "The articles do not say."
+NO_LINE = "none"  # what a model that points at lines replies where none answers
 
 SYSTEM = "You answer questions from the passages of a reader's own articles. You know nothing else."
 ANSWER = "Answer the question fully in one or two sentences, using only these facts."
@@ -76,22 +78,66 @@ SHORT_ANSWER_EXAMPLE = (
 )
 
 
-def answer_messages(question: str, read: Sequence[Evidence]) -> list[BaseMessage]:
-    """Ask for the answer, in a sentence or two, from this evidence: it comes first, by article."""
-    lines = ["Facts from the articles:"]
-    title = None
-    for (piece_title, _, context), pieces in groupby(read, key=_place):
-        if piece_title != title:
-            title = piece_title
-            lines += ["", f"{title}:"]
+@dataclass(frozen=True, slots=True)
+class FactLine:
+    """One line of what a model reads: a piece of evidence, or a list or a FAQ's answer whole."""
+
+    title: str  # of the article
+    text: str
+    pieces: tuple[Evidence, ...]
+
+
+def fact_lines(read: Sequence[Evidence]) -> list[FactLine]:
+    """The evidence as lines, in order; a list under its lead-in is one, so is a whole answer."""
+    lines = []
+    for (title, _, context), group in groupby(read, key=_place):
+        pieces = tuple(group)
         texts = [" ".join(piece.text.split()) for piece in pieces]
         if context:
-            # A list under its lead-in, or a whole answer under its question, is one line.
-            lines.append(f"- {' '.join(context.split())} {_joined(texts)}")
+            text = f"{' '.join(context.split())} {_joined(texts)}"
+            lines.append(FactLine(title, text, pieces))
         else:
-            lines += [f"- {text}" for text in texts]
+            lines += [
+                FactLine(title, text, (piece,)) for text, piece in zip(texts, pieces, strict=True)
+            ]
+    return lines
+
+
+def answer_messages(question: str, read: Sequence[Evidence]) -> list[BaseMessage]:
+    """Ask for the answer, in a sentence or two, from this evidence: it comes first, by article."""
+    lines = ["Facts from the articles:", *_listed(fact_lines(read), mark=lambda number: "-")]
     lines += ["", f"Question: {question}", "", ANSWER]
     return [SystemMessage(SYSTEM), HumanMessage("\n".join(lines))]
+
+
+def pointing_messages(question: str, lines: Sequence[FactLine]) -> list[BaseMessage]:
+    """The same for a model that has learned to reply with `pointing_reply`, with numbered lines."""
+    numbered = _listed(lines, mark=lambda number: f"{number}.")
+    text = "\n".join(["Facts from the articles:", *numbered, "", f"Question: {question}"])
+    return [SystemMessage(SYSTEM), HumanMessage(text)]
+
+
+def pointing_reply(numbers: Sequence[int], answer: str) -> str:
+    """What a model that has learned it replies: which lines answer, and the answer from them.
+
+    With no line it is `NO_LINE` alone.
+
+    >>> pointing_reply([2, 5], "It costs $5.")
+    '2, 5: It costs $5.'
+    """
+    return f"{', '.join(map(str, numbers))}: {answer}" if numbers else NO_LINE
+
+
+def _listed(lines: Sequence[FactLine], *, mark: Callable[[int], str]) -> list[str]:
+    """Fact lines under the titles of their articles, each behind its mark; they count from 1."""
+    listed = []
+    title = None
+    for number, line in enumerate(lines, start=1):
+        if line.title != title:
+            title = line.title
+            listed += ["", f"{title}:"]
+        listed.append(f"{mark(number)} {line.text}")
+    return listed
 
 
 def _place(piece: Evidence) -> tuple[str, str, str]:

@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     join_neighbours: bool = True
 
     # Answering.
+    pointing: bool = Field(
+        True, description="Let the default model point at what answers, with its adapter."
+    )
     verify: bool = Field(True, description="Check every sentence; off only to measure the check.")
     gate: bool = Field(True, description="Ask first whether the passages hold the answer.")
 

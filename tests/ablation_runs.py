@@ -108,7 +108,7 @@ PARTS = (
         },
     ),
     Part("both gates", {"gate": False}),
-    Part("the model's state in both gates", instead={"rag.answering.WEIGHED_MODEL": ""}),
+    Part("pointing, and so the adapter", {"pointing": False}),
     Part("the check, and all that follows it", {"verify": False}),
     Part("the gates and the check", {"gate": False, "verify": False}),
     Part(
@@ -203,10 +203,10 @@ def row(name: str, outcomes: Sequence[Outcome], whole: Sequence[Outcome]) -> str
 
 @contextmanager
 def said_once() -> Iterator[None]:
-    """Has the language model answer the same prompt once, and its state read once."""
+    """Has the language model answer the same prompt once, and begin it once."""
     with (
         patch.object(LlamaChat, "_stream", _remembered(LlamaChat._stream)),
-        patch.object(LlamaChat, "hidden_state", _remembered(LlamaChat.hidden_state)),
+        patch.object(LlamaChat, "beginning_log_odds", _remembered(LlamaChat.beginning_log_odds)),
     ):
         yield
 

@@ -13,7 +13,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from numpy.typing import NDArray
 from pydantic import Field
 
-from rag.answerability import learned_probe
+from rag.prompts import NO_LINE
 from rag.terms import content_words
 
 
@@ -75,26 +75,21 @@ class ScriptedChat(BaseChatModel):
             yield ChatGenerationChunk(message=AIMessageChunk(word + " "))
 
 
-class ShowingChat(ScriptedChat):
-    """Shows its state besides.
+class PointingChat(ScriptedChat):
+    """Has learned to point besides.
 
-    Its probes read `belief` from it: the log-odds of an answer; that of words alone its contrary if
-    no fact that it reads has `answering` in it.
+    `belief` is the log-odds that it finds an answer in what it reads, and the contrary if no fact
+    has `answering` in it.
     """
 
     belief: float
     answering: str = ""
+    has_adapter: bool = True
 
-    def hidden_state(
-        self, messages: list[BaseMessage], *, layer: int, to_answer: bool
-    ) -> NDArray[np.float32]:
-        probes = [learned_probe(), learned_probe("alone")]
-        assert all(layer == probe.layer for probe in probes)
+    def beginning_log_odds(self, messages: list[BaseMessage], text: str) -> float:
+        assert text == NO_LINE
         facts = str(messages[-1].text).partition("Question:")[0]
-        alone = self.belief if self.answering in facts else -self.belief
-        told = np.array([self.belief, alone]) - [probe.bias for probe in probes]
-        state = np.linalg.pinv(np.array([probe.weights for probe in probes])) @ told
-        return state.astype(np.float32)
+        return -self.belief if self.answering in facts else self.belief
 
 
 def _result(message: AIMessage) -> ChatResult:

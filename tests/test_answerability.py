@@ -6,22 +6,33 @@ from dataclasses import replace
 
 import pytest
 
-from rag.answerability import Signals, learned_weights, measure, probe_model
+from rag.answerability import Signals, learned_weights, measure
+from rag.answering import weigh
 from rag.evidence import EvidenceSet
-from tests.fakes import ScriptedChat, ShowingChat, WordEmbedder
+from rag.pointing import pointer_of
+from tests.fakes import PointingChat, ScriptedChat, WordEmbedder
 from tests.passages import hit
 
 ASKED = "What does an audio clip cost?"
 
 
 @pytest.mark.parametrize("belief", [-3.0, 2.0])
-def test_what_the_model_makes_of_the_evidence_is_read_from_its_state(belief: float) -> None:
+def test_how_the_model_points_is_weighed_before_it_writes(belief: float) -> None:
     evidence = EvidenceSet(ASKED, [hit("A video clip costs $5.")], embedder=WordEmbedder())
-    signals = measure(evidence, evidence.pieces)
-    model = ShowingChat(reply=lambda _: pytest.fail("wrote"), belief=belief)
-    shown = probe_model(signals, read=evidence.pieces, question=ASKED, model=model)
-    assert shown.probe == pytest.approx(belief, abs=1e-3)
-    assert replace(shown, probe=None) == signals
+    model = PointingChat(reply=lambda _: pytest.fail("wrote"), belief=belief)
+    pointer = pointer_of(ASKED, model=model)
+    signals, weights = weigh(evidence, evidence.pieces, pointer=pointer)
+    assert signals.points == pytest.approx(belief)
+    assert replace(signals, points=None) == measure(evidence, evidence.pieces)
+    assert weights == learned_weights()[0]
+
+
+def test_a_hopeless_question_is_not_read() -> None:
+    evidence = EvidenceSet("Who is Ada?", [hit("Rain fell.")], embedder=WordEmbedder())
+    pointer = pointer_of("Who is Ada?", model=PointingChat(reply=lambda _: "", belief=9.0))
+    signals, weights = weigh(evidence, evidence.pieces, pointer=pointer)
+    assert signals.points is None
+    assert weights.probability(signals) < weights.threshold
 
 
 @pytest.mark.parametrize(
@@ -38,19 +49,17 @@ def test_only_names_and_numbers_of_a_question_have_to_be_met(question: str, anch
     assert measure(evidence, evidence.pieces).anchors == anchors
 
 
-def test_a_model_that_shows_nothing_is_left_out() -> None:
-    evidence = EvidenceSet(ASKED, [hit("A video clip costs $5.")], embedder=WordEmbedder())
-    signals = measure(evidence, evidence.pieces)
-    silent = ScriptedChat(reply=lambda _: "Yes")
-    shown = probe_model(signals, read=evidence.pieces, question=ASKED, model=silent)
-    assert shown == signals
+def test_a_model_that_has_not_learned_to_point_is_left_out() -> None:
+    assert pointer_of(ASKED, model=ScriptedChat(reply=lambda _: "Yes")) is None
+    plain = PointingChat(reply=lambda _: "Yes", belief=1.0, has_adapter=False)
+    assert pointer_of(ASKED, model=plain) is None
 
 
 def test_the_learned_weights_point_the_right_way() -> None:
     for weights in learned_weights():
-        likely = Signals(probe=3.0, cosine=0.8, anchors=1.0)
+        likely = Signals(points=3.0, cosine=0.8, anchors=1.0)
         worse = [
-            replace(likely, probe=-3.0),
+            replace(likely, points=-3.0),
             replace(likely, cosine=0.2),
             replace(likely, anchors=0.0),
         ]

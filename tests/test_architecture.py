@@ -38,8 +38,7 @@ evidence
 prompts model_server prefixes stopping name_faults
 number_faults
 comparison_faults
-layers
-llm verification answerability conversation
+llm pointing verification answerability conversation
 disagreement reasons
 confirmation
 answering steps
@@ -56,7 +55,7 @@ ROOMS = {name: depth for depth, line in enumerate(FLOW.split("\n")) for name in 
 # The one module that knows each library; LangChain is the public joint and may be anywhere.
 LIBRARIES = {
     "chromadb": {"vectors"},
-    "llama_cpp": {"layers", "llm", "engine"},
+    "llama_cpp": {"llm", "engine"},
     "sentence_transformers": {"embedding"},
     "onnx": {"embedding_graph"},
     "onnxruntime": {"embedding"},

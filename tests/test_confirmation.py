@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from langchain_core.messages import BaseMessage
-from numpy.typing import NDArray
 
 from rag.answering import judge_draft
 from rag.confirmation import (
     DraftSignals,
-    LoneReader,
     cited_by,
     draft_weights,
     may_answer,
     measure_draft,
     nearest_words,
     unmet_in,
+    verdict_on,
 )
 from rag.evidence import EvidenceSet, evidence_of
+from rag.pointing import Pointer
 from rag.records import Chunk, Hit, Verdict
 from rag.verification import Finding, check
-from tests.fakes import ShowingChat, WordEmbedder
+from tests.fakes import PointingChat, WordEmbedder
 from tests.test_pipeline import assistant
 
 CLIP = "One generated video clip costs $0.50 to $5."
@@ -34,16 +33,16 @@ def hits(text: str, *, title: str = "Costs") -> list[Hit]:
     return [Hit(chunk, 1.0, 1)]
 
 
-@pytest.mark.parametrize(("probe", "kept"), [(9.0, True), (-9.0, False)])
+@pytest.mark.parametrize(("belief", "kept"), [(9.0, True), (-9.0, False)])
 def test_a_draft_is_said_if_the_model_found_the_answer_in_the_evidence(
-    probe: float, kept: bool
+    belief: float, kept: bool
 ) -> None:
     evidence = EvidenceSet("What does a video clip cost?", hits(CLIP), embedder=WordEmbedder())
     findings = [check(CLIP, evidence), check("It costs 90 cents.", evidence)]
     before = Verdict("Do the passages hold the answer?", True, 0.5, "")
-    model = ShowingChat(reply=lambda _: "", belief=probe)
+    model = PointingChat(reply=lambda _: "", belief=belief)
     judged, gate = judge_draft(
-        findings, evidence, gate=before, reader=LoneReader(evidence.question, model=model)
+        findings, evidence, gate=before, pointer=Pointer(evidence.question, model=model)
     )
     assert [finding.kept for finding in judged] == [kept, False]
     assert gate.kept is kept
@@ -52,19 +51,17 @@ def test_a_draft_is_said_if_the_model_found_the_answer_in_the_evidence(
 
 
 def test_the_same_words_are_read_alone_once() -> None:
-    class Counting(ShowingChat):
+    class Counting(PointingChat):
         readings: int = 0
 
-        def hidden_state(
-            self, messages: list[BaseMessage], *, layer: int, to_answer: bool
-        ) -> NDArray[np.float32]:
+        def beginning_log_odds(self, messages: list[BaseMessage], text: str) -> float:
             self.readings += 1
-            return super().hidden_state(messages, layer=layer, to_answer=to_answer)
+            return super().beginning_log_odds(messages, text)
 
     model = Counting(reply=lambda _: "", belief=9.0)
-    reader = LoneReader("What does a video clip cost?", model=model)
+    pointer = Pointer("What does a video clip cost?", model=model)
     words = evidence_of(hits(CLIP))
-    assert reader.verdict(words) == reader.verdict(words)
+    assert verdict_on(words, pointer=pointer) == verdict_on(words, pointer=pointer)
     assert model.readings == 1
 
 

@@ -25,7 +25,7 @@ from rag import (
 )
 from rag.generations import writing
 from rag.retrieval import HybridRetriever
-from tests.fakes import ShowingChat
+from tests.fakes import PointingChat
 from tests.library import Library as Shelf
 from tests.library import prose
 from ui import render_library as render
@@ -240,7 +240,7 @@ def test_a_question_in_flight_is_answered_and_the_next_from_the_new_index(
         retriever=HybridRetriever(
             index=index, embedder=library.embedder, settings=library.settings
         ),
-        model=ShowingChat(reply=say, belief=9.0),
+        model=PointingChat(reply=say, belief=9.0),
         embedder=library.embedder,
         settings=library.settings,
         model_name="scripted",

@@ -21,7 +21,7 @@ from rag.records import Answer
 from rag.retrieval import HybridRetriever
 from rag.settings import Settings
 from rag.verification import Finding
-from tests.fakes import ScriptedChat, ShowingChat, WordEmbedder
+from tests.fakes import PointingChat, ScriptedChat, WordEmbedder
 from tests.library import Library, prose
 from tests.passages import hit
 
@@ -50,13 +50,13 @@ def assistant(
     text: str = ARTICLE,
     **settings: Any,
 ) -> Assistant:
-    """Its model says this and believes that the passages hold it; without belief it shows none."""
+    """Its model says this and believes that passages hold it; without belief it cannot point."""
     speak = reply if callable(reply) else lambda prompt: reply
     return Assistant(
         retriever=OneArticle(text=text),
         model=ScriptedChat(reply=speak)
         if belief is None
-        else ShowingChat(reply=speak, belief=belief, answering=answering),
+        else PointingChat(reply=speak, belief=belief, answering=answering),
         embedder=WordEmbedder(),
         settings=Settings(**settings),
         model_name="scripted",
@@ -169,18 +169,25 @@ def test_it_does_not_even_write_where_the_passages_hold_no_answer() -> None:
     assert answer.timings.answer_tokens == 0
 
 
-def test_a_model_that_shows_no_state_still_answers() -> None:
+def test_a_model_that_cannot_point_still_answers() -> None:
     answer = assistant("A generated video clip costs $0.50 to $5.", belief=None).invoke(
         "What does one generated video clip cost?"
     )
     assert not answer.abstained
 
 
-def test_the_state_of_another_model_than_the_probe_knows_counts_for_nothing() -> None:
-    one = assistant(
-        "One generated video clip costs $0.50 to $5.", belief=-9.0, model="another-model"
-    )
+def test_a_model_that_may_not_point_is_asked_plainly() -> None:
+    one = assistant("One generated video clip costs $0.50 to $5.", belief=-9.0, pointing=False)
     assert not one.invoke("What does one generated video clip cost?").abstained
+
+
+def test_the_lines_that_a_model_points_at_are_not_part_of_its_answer() -> None:
+    made = assistant("1, 2: A generated video clip costs $0.50 to $5.")
+    updates = list(made.stream("What does one generated video clip cost?"))
+    drafts = [update.draft for update in updates if update.draft]
+    assert drafts[0] == "A "
+    assert updates[-1].answer is not None
+    assert updates[-1].answer.text == "A generated video clip costs $0.50 to $5. [1]"
 
 
 def test_an_abstention_names_what_the_articles_lack() -> None:

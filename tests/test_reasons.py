@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
-from rag.confirmation import LoneReader
+from rag.confirmation import verdict_on
 from rag.evidence import EvidenceSet
+from rag.pointing import Pointer
 from rag.reasons import add_nearest, give_reasons, quoted
 from rag.records import Chunk, Hit
 from rag.verification import Finding, check
-from tests.fakes import ShowingChat, WordEmbedder
+from tests.fakes import PointingChat, WordEmbedder
 
 TEXT = (
     "Copywriters use LLMs to draft campaigns. "
@@ -102,10 +105,10 @@ def test_of_the_nearest_words_the_first_that_answer_when_read_alone_are_added(
 ) -> None:
     text = "Fact 1 of the violin is its 7 tones. The violin has a bow. It has 4 parts."
     given, evidence = findings("What is fact 1 of the violin?", "It has 4 parts.", text=text)
-    model = ShowingChat(reply=lambda _: "", belief=9.0, answering=answering)
-    reader = LoneReader(evidence.question, model=model)
+    model = PointingChat(reply=lambda _: "", belief=9.0, answering=answering)
+    answers = partial(verdict_on, pointer=Pointer(evidence.question, model=model))
     evidence.cosines = [0.9, 0.8, 0.3]
-    said = add_nearest(given, evidence, answers=reader.verdict)
+    said = add_nearest(given, evidence, answers=answers)
     assert [finding.text for finding in said] == ["It has 4 parts.", *added]
     assert "said from 60%" in said[-1].why
 
@@ -115,10 +118,10 @@ def test_words_that_do_not_answer_are_not_added_however_near() -> None:
     given, evidence = findings(
         "What do a query and a picture cost?", "A query costs $1.", text=text
     )
-    model = ShowingChat(reply=lambda _: "", belief=9.0, answering="no such words")
-    reader = LoneReader(evidence.question, model=model)
+    model = PointingChat(reply=lambda _: "", belief=9.0, answering="no such words")
+    answers = partial(verdict_on, pointer=Pointer(evidence.question, model=model))
     assert add_nearest(given, evidence, answers=None) != given
-    assert add_nearest(given, evidence, answers=reader.verdict) == given
+    assert add_nearest(given, evidence, answers=answers) == given
 
 
 def test_nothing_is_added_that_has_no_word_of_the_question() -> None:
