@@ -60,7 +60,7 @@ SIGNALS = {
     "without_model": ["cosine", "anchors"],
 }
 # Where the model finds an answer in the cited words alone, they mention what was asked about.
-DRAFT_SIGNALS = {"with_model": ["alone", "support"], "without_model": ["support", "mentioned"]}
+DRAFT_SIGNALS = {"with_model": ["points"], "without_model": ["support", "mentioned"]}
 
 
 def measure_questions(index: Path, cases: Sequence[Case], out: Path) -> None:
@@ -187,7 +187,11 @@ def learn_both(lines: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], dict
     """
     answerable = [line["answerable"] for line in lines]
     first = learn_gate(lines, answerable, **SIGNALS, most_refused=MOST_REFUSED_BEFORE)
-    drafts = [line["draft"] for line in lines if line["draft"] and line["draft"]["numbered"]]
+    drafts = [
+        line["draft"] | {"points": min(line["points"], line["draft"]["alone"])}
+        for line in lines
+        if line["draft"] and line["draft"]["numbered"]
+    ]
     right = [draft["right"] for draft in drafts]
     second = learn_gate(drafts, right, **DRAFT_SIGNALS, most_refused=MOST_REFUSED_AFTER)
     pieces = [piece for line in lines for piece in line["alone"]]

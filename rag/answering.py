@@ -142,7 +142,9 @@ def stream_answer(
     instead = nearest_words(query.standalone, cited_by(findings)[:1] or evidence.nearest())
     instead = instead or f"{not_mentioned(query, hits)} Nothing drafted from them held."
     if gate:
-        findings, gate = judge_draft(findings, evidence, gate=gate, pointer=pointer)
+        findings, gate = judge_draft(
+            findings, evidence, gate=gate, pointer=pointer, points=signals.points
+        )
     if settings.verify:
         answers = partial(verdict_on, pointer=pointer) if pointer else None
         findings = give_reasons(findings, evidence)
@@ -171,16 +173,17 @@ def judge_draft(
     *,
     gate: Verdict,
     pointer: Pointer | None,
+    points: float | None,
 ) -> tuple[list[Finding], Verdict]:
     """(what may be said of a checked draft, the second gate's word on it).
 
     A draft that answers something else is withdrawn. Where nothing is left, the articles' own
     words that most likely answer are said if they have the question's names, a number where it
     asks for one, and surely answer it, which only a model that points can tell. `gate` is the first
-    gate's word.
+    gate's word, `points` how surely the model pointed at something among all that it read.
     """
     if any(finding.kept for finding in findings):
-        gate = draft_verdict(findings, evidence, pointer=pointer)
+        gate = draft_verdict(findings, evidence, pointer=pointer, points=points)
         if gate.kept:
             return findings, gate
         findings = [withdraw(finding, "it does not answer this question") for finding in findings]

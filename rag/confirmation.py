@@ -3,9 +3,9 @@
 Every sentence of a draft may be near the articles' own and yet answer another question: the
 price of an image where a video was asked for, one company's figure told of another. So the
 language model reads what the draft cites once more, and nothing else, and points at it or not
-(`rag.pointing`). A logistic model weighs that with how well the cited words back the sentences;
-for a model that has not learned to point, the latter with whether all names and numbers of the
-question stand in the cited passages.
+(`rag.pointing`). A logistic model judges by that, or by how surely it pointed before, if that is
+less; for a model that has not learned to point, by how well the cited words back the sentences and
+whether all names and numbers of the question stand in the cited passages.
 
 The weights stand in `confirmation.json`, with the figures that justify them; `python -m
 eval.calibrate` learns them again.
@@ -69,9 +69,10 @@ SHARE_WORD = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class DraftSignals:
-    """What speaks for and against a draft; `alone` is None where no model points."""
+    """What speaks for and against a draft; `points` is None where no model points."""
 
-    alone: float | None  # log-odds of an answer in what is cited, read by itself
+    # Log-odds of an answer, the lower of those in what is cited alone and in all that was read.
+    points: float | None
     support: float  # mean over the sentences, 0..1
     mentioned: float  # 1 if the cited passages mention all names and numbers asked about, else 0
     # The cited passages have all numbers asked about, all names if a number is asked for, and
@@ -84,7 +85,7 @@ class DraftWeights:
     """A logistic model over `DraftSignals`, and the probability from which a draft is said."""
 
     bias: float
-    alone: float
+    points: float
     support: float
     mentioned: float
     threshold: float
@@ -95,7 +96,7 @@ class DraftWeights:
             return 0.0
         total = (
             self.bias
-            + self.alone * (signals.alone or 0.0)
+            + self.points * (signals.points or 0.0)
             + self.support * signals.support
             + self.mentioned * signals.mentioned
         )
@@ -110,12 +111,12 @@ def draft_weights() -> tuple[DraftWeights, DraftWeights]:
 
 
 def measure_draft(findings: Sequence[Finding], *, question: str) -> DraftSignals:
-    """The signals, but for `alone`, of a draft of which something was kept."""
+    """The signals, but for `points`, of a draft of which something was kept."""
     kept = [finding for finding in findings if finding.kept]
     cited = cited_by(kept)
     said = " ".join(finding.text for finding in kept)
     return DraftSignals(
-        alone=None,
+        points=None,
         support=sum(finding.support for finding in kept) / len(kept),
         mentioned=float(not unmet_in(question, cited)),
         numbered=_numbers_fit(said, question, cited),
@@ -135,14 +136,18 @@ def verdict_on(words: Sequence[Evidence], *, pointer: Pointer) -> Verdict:
 
 
 def draft_verdict(
-    findings: Sequence[Finding], evidence: EvidenceSet, *, pointer: Pointer | None
+    findings: Sequence[Finding],
+    evidence: EvidenceSet,
+    *,
+    pointer: Pointer | None,
+    points: float | None,
 ) -> Verdict:
     """Whether what was kept answers the question; what it cites is read again by itself."""
     asked = "Does the draft answer this question?"
     signals = measure_draft(findings, question=evidence.question)
     if pointer and signals.numbered:  # else it cannot be said anyhow
         alone = pointer.log_odds(evidence.with_antecedents(cited_by(findings)))
-        signals = replace(signals, alone=alone)
+        signals = replace(signals, points=alone if points is None else min(alone, points))
     probability, threshold = draft_probability(signals)
     why = f"{probability:.0%} likely; said from {threshold:.0%}"
     return Verdict(asked, probability >= threshold, probability, why)
@@ -225,7 +230,7 @@ def _surroundings(cited: Sequence[Evidence]) -> str:
 def draft_probability(signals: DraftSignals) -> tuple[float, float]:
     """(how likely the draft answers the question, the threshold to say it from)."""
     with_model, without = draft_weights()
-    weights = without if signals.alone is None else with_model
+    weights = without if signals.points is None else with_model
     return weights.probability(signals), weights.threshold
 
 

@@ -41,9 +41,8 @@ def test_a_draft_is_said_if_the_model_found_the_answer_in_the_evidence(
     findings = [check(CLIP, evidence), check("It costs 90 cents.", evidence)]
     before = Verdict("Do the passages hold the answer?", True, 0.5, "")
     model = PointingChat(reply=lambda _: "", belief=belief)
-    judged, gate = judge_draft(
-        findings, evidence, gate=before, pointer=Pointer(evidence.question, model=model)
-    )
+    pointer = Pointer(evidence.question, model=model)
+    judged, gate = judge_draft(findings, evidence, gate=before, pointer=pointer, points=belief)
     assert [finding.kept for finding in judged] == [kept, False]
     assert gate.kept is kept
     assert gate.text != before.text
@@ -105,16 +104,16 @@ def test_what_is_named_in_the_same_passage_counts_as_mentioned() -> None:
     findings = [check("Heinz lowered its production costs by 70%.", evidence)]
     signals = measure_draft(findings, question=evidence.question)
     assert signals == DraftSignals(
-        alone=None, support=findings[0].support, mentioned=1.0, numbered=True
+        points=None, support=findings[0].support, mentioned=1.0, numbered=True
     )
 
 
 def test_the_learned_weights_point_the_right_way() -> None:
     for weights in draft_weights():
-        likely = DraftSignals(alone=3.0, support=0.9, mentioned=1.0, numbered=True)
+        likely = DraftSignals(points=3.0, support=0.9, mentioned=1.0, numbered=True)
         worse = [
             replace(likely, mentioned=0.0),
-            replace(likely, alone=-3.0),
+            replace(likely, points=-3.0),
             replace(likely, support=0.5),
             replace(likely, numbered=False),
         ]
