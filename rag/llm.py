@@ -29,6 +29,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from numpy.typing import NDArray
 from pydantic import PrivateAttr
 
+from rag.adapters import quick_adapter
 from rag.engine import physical_cores
 from rag.errors import DependencyError, EngineError, ModelError, UsageError
 from rag.prefixes import Memory, Prefixes, State, no_prefixes, shared_prefix
@@ -78,7 +79,6 @@ class LlamaChat(BaseChatModel):
     def model_post_init(self, context: Any, /) -> None:
         try:
             import llama_cpp
-            from llama_cpp._utils import suppress_stdout_stderr
             from llama_cpp.llama_chat_format import Jinja2ChatFormatter
         except (ImportError, OSError, RuntimeError) as error:
             raise DependencyError(
@@ -116,15 +116,24 @@ class LlamaChat(BaseChatModel):
             bos_token=self._token_text(self._llama.token_bos()),
         )
         if self.adapter_path:
-            with suppress_stdout_stderr(disable=False):  # it tells where it puts each matrix
-                # llama.cpp frees it together with the model.
-                self._adapter = llama_cpp.llama_adapter_lora_init(
-                    self._llama.model, self.adapter_path.encode()
-                )
-            if not self._adapter:
-                raise ModelError(
-                    f"{self.adapter_path} is no adapter to {path.name}.", hint="Run `make install`."
-                )
+            self._adapter = self._load_adapter(Path(self.adapter_path))
+
+    def _load_adapter(self, path: Path) -> Any:
+        """The adapter in a file; llama.cpp frees it together with the model."""
+        import llama_cpp
+        from llama_cpp._utils import suppress_stdout_stderr
+
+        problem = f"is no adapter to {self.model_name}"
+        adapter = None
+        try:
+            # llama.cpp tells where it puts each matrix.
+            with quick_adapter(path) as quick, suppress_stdout_stderr(disable=False):
+                adapter = llama_cpp.llama_adapter_lora_init(self._llama.model, str(quick).encode())
+        except (OSError, ValueError) as error:
+            problem = f"cannot be loaded as an adapter: {error}"
+        if not adapter:
+            raise ModelError(f"{path} {problem}.", hint="Run `make install`.")
+        return adapter
 
     @property
     def _llm_type(self) -> str:

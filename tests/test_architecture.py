@@ -38,6 +38,7 @@ evidence
 prompts model_server prefixes stopping name_faults
 number_faults
 comparison_faults
+adapters
 llm pointing verification answerability conversation
 disagreement reasons
 confirmation
@@ -61,6 +62,7 @@ LIBRARIES = {
     "onnxruntime": {"embedding"},
     "torch": {"embedding"},
     "tokenizers": {"embedding"},
+    "gguf": {"adapters"},
     "sqlite3": {"catalogue"},
     "charset_normalizer": {"reading"},
     "trafilatura": {"web_pages"},

@@ -231,7 +231,7 @@ def test_what_was_read_with_an_adapter_is_not_taken_for_what_was_read_without(
 def test_an_adapter_that_is_none_is_refused_in_words(tmp_path: Path, smollm: LlamaChat) -> None:
     path = tmp_path / "noise.gguf"
     path.write_bytes(b"GGUF" + bytes(range(256)) * 8)
-    with pytest.raises(ModelError, match="no adapter"):
+    with pytest.raises(ModelError, match="cannot be loaded as an adapter"):
         LlamaChat(model_path=smollm.model_path, adapter_path=str(path))
     with pytest.raises(UsageError, match="no adapter"):
         smollm.bind(adapted=True).invoke("Hello.")
