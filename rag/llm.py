@@ -1,4 +1,4 @@
-"""The language model, as a LangChain chat model: llama.cpp in process, or a server by URL.
+"""The language model in this process, as a LangChain chat model: llama.cpp.
 
 `LlamaChat` reads a GGUF file with llama-cpp-python and keeps what the model has already read: a
 prompt that begins like the last one, or like several before, is read only from where it differs,
@@ -16,8 +16,7 @@ import codecs
 import ctypes
 import math
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib import resources
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,12 +37,9 @@ from rag.stopping import TextUntilStop
 if TYPE_CHECKING:
     from langchain_core.callbacks import CallbackManagerForLLMRun
 
-    from rag.settings import Settings
 
 READ_BATCH = 128  # reads as fast as 512 and keeps the saved scores small
 SMALLEST = 1e-9  # probability that counts
-ADAPTED_MODEL = "qwen2.5-coder-1.5b-instruct"
-ADAPTER = "pointing.gguf"  # see eval/adapter.py
 ROLES = {"human": "user", "ai": "assistant", "system": "system"}
 
 
@@ -427,32 +423,3 @@ def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     shifted = logits - logits.max()
     logprobs: NDArray[np.float32] = shifted - np.log(np.exp(shifted).sum())
     return logprobs
-
-
-def adapter_of(model: str) -> str | None:
-    """The path of the adapter that was learned for a model; None for any but one."""
-    return str(resources.files("rag") / ADAPTER) if model == ADAPTED_MODEL else None
-
-
-def load_chat_model(settings: Settings, *, find_model: Callable[[str], Path]) -> BaseChatModel:
-    """The chat model that the settings name: a server if `llm_url` is set, else a GGUF file.
-
-    `find_model` turns a registry name or a path into the file, see `rag.models.find`.
-    """
-    if settings.llm_url:
-        try:
-            from rag.model_server import server_model
-        except ImportError as error:
-            raise DependencyError(
-                "RAG_LLM_URL needs langchain-openai, which cannot be loaded.",
-                hint="Run `make install`.",
-            ) from error
-        return server_model(settings)
-    return LlamaChat(
-        model_path=str(find_model(settings.model)),
-        context_length=settings.context_length,
-        threads=settings.threads,
-        gpu_layers=settings.gpu_layers,
-        seed=settings.seed,
-        adapter_path=adapter_of(settings.model) if settings.pointing else None,
-    )

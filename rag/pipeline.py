@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from rag.answering import Stopwatch, stream_answer
+from rag.chat_models import load_chat_model
 from rag.conversation import FollowUps
 from rag.embedding import Embedder, GraphEmbedder, load_embedder
 from rag.errors import UsageError
 from rag.index import Index
-from rag.llm import load_chat_model
 from rag.models import find, sha256_of
 from rag.records import Answer, AnswerUpdate, Hit
 from rag.retrieval import HybridRetriever, documents_to_hits

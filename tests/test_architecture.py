@@ -40,6 +40,7 @@ number_faults
 comparison_faults
 adapters
 llm pointing verification answerability conversation
+chat_models
 disagreement reasons
 confirmation
 answering steps
