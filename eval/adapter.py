@@ -6,7 +6,7 @@
 learns `rag/pointing.gguf`, on two cores in about half an hour. The model's own weights stay as they
 are: those of the quantised file that Footnote runs, so that what is learned fits them. Only the
 upper layers get an adapter, as to go through all of them would take half as long again. It needs
-12 GB of memory.
+the packages of `pip install -e ".[dev]"` and 12 GB of memory.
 
 [1] E. Hu et al.: LoRA: Low-rank adaptation of large language models. 2021.
 """
@@ -20,6 +20,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +208,8 @@ def main() -> None:
     parser.add_argument("lessons", type=Path)
     parser.add_argument("--out", type=Path, default=Path(str(resources.files("rag") / ADAPTER)))
     arguments = parser.parse_args()
+    if find_spec("accelerate") is None:
+        parser.error('accelerate is not installed. Run: .venv/bin/pip install -e ".[dev]"')
     lessons = chosen(read_lines(arguments.lessons), shuffle=random.Random(0))
     print(f"{len(lessons)} lessons, {sum(map(len, lessons))} tokens")
     learn(model_file(load_settings()), lessons, out=arguments.out)
