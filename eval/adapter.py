@@ -143,7 +143,8 @@ def learn(model_path: Path, lessons: Sequence[Tokens], *, out: Path) -> None:
             group["lr"] = rate_at(number, len(steps))
         optimizer.step()
         optimizer.zero_grad()
-        smooth = float(loss) if not number else 0.95 * smooth + 0.05 * float(loss)
+        now = loss.item()
+        smooth = 0.95 * smooth + 0.05 * now if number else now
         minutes = (time.monotonic() - began) / (number + 1) * (len(steps) - number - 1) / 60
         print(f"\r{number + 1} of {len(steps)}, loss {smooth:.3f}, {minutes:.0f} min left", end="")
         if (number + 1) % KEPT_EVERY == 0 or number + 1 == len(steps):
