@@ -3,7 +3,7 @@
     python -m eval.lessons eval/training --out LESSONS.jsonl
     python -m eval.adapter LESSONS.jsonl
 
-learns `rag/pointing.gguf`, on two cores in about half an hour. The model's own weights stay as they
+learns `rag/pointing.gguf`, on two cores in some 40 minutes. The model's own weights stay as they
 are: those of the quantised file that Footnote runs, so that what is learned fits them. Only the
 upper layers get an adapter, as to go through all of them would take half as long again. It needs
 the packages of `pip install -e ".[dev]"` and 12 GB of memory.
@@ -33,7 +33,7 @@ ALPHA = 16.0
 RATE = 3e-4
 WARM_UP = 0.06  # share of the steps
 TOKENS_A_BATCH = 1600
-MOST_BATCHES = 150  # as many as two cores learn from in half an hour
+MOST_BATCHES = 150  # as many as two cores learn from in 40 minutes
 # How many of the lessons of a kind are in the mix.
 SHARES = {
     "answered": 0.55,
