@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.cases import read_lines
-from rag import load_settings, model_file
+from rag import ADAPTER, load_settings, model_file, write_adapter
 
 FIRST_LAYER = 12  # of 28
 RANK = 8
@@ -44,7 +44,6 @@ SHARES = {
     "unanswered, alone": 0.2,
 }
 KEPT_EVERY = 50  # steps
-ADAPTER = "pointing.gguf"
 WRITING = 1.5  # how much the rest of a reply counts beside its first token, which decides
 # The names of a layer's matrices here and in a GGUF file.
 MATRICES = {
@@ -187,20 +186,11 @@ def adapt(model: Any) -> dict[str, Any]:
 
 def write(adapted: Mapping[str, Any], out: Path, *, architecture: str = "qwen2") -> None:
     """Write an adapter to a model of this architecture in the form that llama.cpp reads."""
-    import numpy as np
-    from gguf import GGUFWriter
-
-    writer = GGUFWriter(out, architecture)
-    writer.add_type("adapter")
-    writer.add_string("adapter.type", "lora")
-    writer.add_float32("adapter.lora.alpha", ALPHA)
+    matrices = {}
     for name, pair in adapted.items():
-        writer.add_tensor(f"{name}.lora_a", pair.down.detach().numpy().astype(np.float16))
-        writer.add_tensor(f"{name}.lora_b", pair.up.detach().numpy().astype(np.float16))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+        matrices[f"{name}.lora_a"] = pair.down.detach().half().numpy()
+        matrices[f"{name}.lora_b"] = pair.up.detach().half().numpy()
+    write_adapter(out, matrices, architecture=architecture, alpha=ALPHA)
 
 
 def main() -> None:

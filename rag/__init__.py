@@ -38,10 +38,12 @@ from rag.records import (  # noqa: E402
 )
 
 if TYPE_CHECKING:
+    from rag.adapters import write_adapter
     from rag.answerability import Signals, measure
     from rag.answering import draft_sentences
     from rag.articles import MOST_BYTES, SUFFIXES
     from rag.batch import json_lines
+    from rag.chat_models import ADAPTER
     from rag.confirmation import DraftSignals, cited_by, measure_draft
     from rag.embedding import Embedder
     from rag.evidence import Evidence, EvidenceSet
@@ -76,6 +78,7 @@ if TYPE_CHECKING:
 
 # Found when first asked for, so that `import rag` stays quick.
 _LATER = {
+    "ADAPTER": "rag.chat_models",
     "ArticleList": "rag.library",
     "Assistant": "rag.pipeline",
     "DraftSignals": "rag.confirmation",
@@ -118,6 +121,7 @@ _LATER = {
     "shipped_corpus": "rag.roots",
     "split_reply": "rag.pointing",
     "sync": "rag.updating",
+    "write_adapter": "rag.adapters",
     "write_json": "rag.models",
 }
 
@@ -129,6 +133,7 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "ADAPTER",
     "MOST_BYTES",
     "SUFFIXES",
     "Answer",
@@ -193,5 +198,6 @@ __all__ = [
     "shipped_corpus",
     "split_reply",
     "sync",
+    "write_adapter",
     "write_json",
 ]

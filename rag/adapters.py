@@ -9,11 +9,13 @@ quick way applies, and reading a prompt takes no longer with the adapter than wi
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 QUICK_RANK = 16
 ALPHA = "adapter.lora.alpha"
@@ -25,7 +27,7 @@ def quick_adapter(path: Path) -> Iterator[Path]:
 
     Raises `ValueError` where the file holds none.
     """
-    from gguf import GGUFReader, GGUFWriter
+    from gguf import GGUFReader
 
     try:
         reader = GGUFReader(path)
@@ -33,23 +35,38 @@ def quick_adapter(path: Path) -> Iterator[Path]:
         raise ValueError(f"{path} is no GGUF file") from error
     if ALPHA not in reader.fields or not reader.tensors:
         raise ValueError(f"{path} holds no adapter")
+    rank = min(int(size) for tensor in reader.tensors for size in tensor.shape)
+    missing = max(0, QUICK_RANK - rank)
+    matrices = {}
+    for tensor in reader.tensors:
+        rows, columns = (missing, 0) if tensor.name.endswith("lora_a") else (0, missing)
+        matrix = tensor.data.reshape(tensor.shape[::-1]).astype(np.float32)
+        matrices[tensor.name] = np.ascontiguousarray(np.pad(matrix, ((0, rows), (0, columns))))
     with tempfile.TemporaryDirectory() as folder:
         quick = Path(folder) / path.name
-        writer = GGUFWriter(quick, reader.fields["general.architecture"].contents())
-        writer.add_type("adapter")
-        writer.add_string("adapter.type", "lora")
-        rank = min(int(size) for tensor in reader.tensors for size in tensor.shape)
-        # llama.cpp divides by the rank that it finds.
-        writer.add_float32(ALPHA, reader.fields[ALPHA].contents() * max(1, QUICK_RANK / rank))
-        for tensor in reader.tensors:
-            matrix = tensor.data.reshape(tensor.shape[::-1]).astype(np.float32)
-            missing = max(0, QUICK_RANK - rank)
-            widths = (
-                ((0, missing), (0, 0)) if tensor.name.endswith("lora_a") else ((0, 0), (0, missing))
-            )
-            writer.add_tensor(tensor.name, np.ascontiguousarray(np.pad(matrix, widths)))
-        writer.write_header_to_file()
-        writer.write_kv_data_to_file()
-        writer.write_tensors_to_file()
-        writer.close()
+        write_adapter(
+            quick,
+            matrices,
+            architecture=reader.fields["general.architecture"].contents(),
+            # llama.cpp divides by the rank that it finds.
+            alpha=reader.fields[ALPHA].contents() * max(1, QUICK_RANK / rank),
+        )
         yield quick
+
+
+def write_adapter(
+    path: Path, matrices: Mapping[str, NDArray[Any]], *, architecture: str, alpha: float
+) -> None:
+    """Write the matrices of an adapter to a model of this architecture as llama.cpp reads them."""
+    from gguf import GGUFWriter
+
+    writer = GGUFWriter(path, architecture)
+    writer.add_type("adapter")
+    writer.add_string("adapter.type", "lora")
+    writer.add_float32(ALPHA, alpha)
+    for name, matrix in matrices.items():
+        writer.add_tensor(name, matrix)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
