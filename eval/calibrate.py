@@ -32,6 +32,7 @@ from eval.metrics import has_all_facts, wilson
 from eval.records import Case
 from eval.scoring import short_references, states_answer, states_one
 from rag import (
+    MOST_READINGS,
     Assistant,
     Evidence,
     EvidenceSet,
@@ -78,15 +79,23 @@ def measure_questions(index: Path, cases: Sequence[Case], out: Path) -> None:
 
 
 def signals_of(case: Case, *, assistant: Assistant) -> dict[str, Any]:
-    """What both gates see of a question; "draft" is None where the check keeps nothing of it."""
+    """What both gates see of a question's surest reading, and the points of each.
+
+    "draft" is None where the check keeps nothing of it.
+    """
     settings, model, embedder = assistant.settings, assistant.model, assistant.embedder
     question = case.question
     hits = assistant.retriever.hits(question)  # type: ignore[attr-defined]
     evidence = EvidenceSet(question, hits, embedder=embedder)
-    read = evidence.select(settings.reading_tokens, count_tokens=embedder.count_tokens)
     pointer = pointer_of(question, model=model)
     assert pointer  # the default model's
-    before = replace(measure(evidence, read), points=pointer.log_odds(read))
+    readings = [
+        (read, replace(measure(evidence, read), points=pointer.log_odds(read)))
+        for read in evidence.readings(
+            settings.reading_tokens, count_tokens=embedder.count_tokens, most=MOST_READINGS
+        )
+    ]
+    read, before = max(readings, key=lambda reading: reading[1].points or 0.0)
     reply = "".join(
         chunk.text for chunk in pointer.reply(fact_lines(read), max_tokens=settings.answer_tokens)
     )
@@ -99,6 +108,7 @@ def signals_of(case: Case, *, assistant: Assistant) -> dict[str, Any]:
         return {"alone": pointer.log_odds(pieces), "tells": told}
 
     line = {"id": case.id, "answerable": case.answerable, **asdict(before), "draft": None}
+    line["readings"] = [signals.points for _, signals in readings]
     line["alone"] = [alone(pieces) for pieces in evidence.likeliest(MOST_ALONE)]
     if kept:
         after = measure_draft(findings, question=question)

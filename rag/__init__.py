@@ -40,7 +40,7 @@ from rag.records import (  # noqa: E402
 if TYPE_CHECKING:
     from rag.adapters import write_adapter
     from rag.answerability import Signals, measure
-    from rag.answering import draft_sentences
+    from rag.answering import MOST_READINGS, draft_sentences
     from rag.articles import MOST_BYTES, SUFFIXES
     from rag.batch import json_lines
     from rag.chat_models import ADAPTER
@@ -90,6 +90,7 @@ _LATER = {
     "IndexReport": "rag.reports",
     "ListedArticle": "rag.library",
     "MOST_BYTES": "rag.articles",
+    "MOST_READINGS": "rag.answering",
     "SUFFIXES": "rag.articles",
     "Settings": "rag.settings",
     "Signals": "rag.answerability",
@@ -135,6 +136,7 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "ADAPTER",
     "MOST_BYTES",
+    "MOST_READINGS",
     "SUFFIXES",
     "Answer",
     "AnswerUpdate",

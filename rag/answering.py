@@ -1,8 +1,8 @@
 """From passages to an Answer: ask whether they hold it, draft, check every sentence, cite.
 
-    hits -> evidence -> answerable? -> draft -> sentences -> checked -> Answer
-                             |                                  |
-                             +------------ abstain <------------+
+    hits -> evidence -> read -> answerable? -> draft -> sentences -> checked -> Answer
+                         ^          |                                   |
+                         +- read on +------------ abstain <-------------+
 
 The draft streams as it is written and is marked as unchecked; the Answer holds only sentences
 that passed the check, each with the exact words that back it, and the articles' own words where
@@ -12,7 +12,7 @@ they tell more. With none left, it abstains.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 # Below this the question is so far from every passage that the language model is not asked.
 HOPELESS = 0.05
+MOST_READINGS = 2  # before it is said that none of the evidence answers
 MOST_QUOTES = 3  # that are judged in place of a draft that did not hold, half a second each
 
 
@@ -106,19 +107,19 @@ def stream_answer(
         return finish((), "The index has no passage that resembles the question.")
     yield AnswerUpdate(stage="reading")
     evidence = EvidenceSet(query.standalone, hits, embedder=embedder)
-    read = evidence.select(settings.reading_tokens, count_tokens=embedder.count_tokens)
     pointer = pointer_of(query.standalone, model=model) if settings.pointing else None
-    gate = None
+    readings = evidence.readings(
+        settings.reading_tokens, count_tokens=embedder.count_tokens, most=MOST_READINGS
+    )
+    gate = points = None
     if settings.gate:
-        signals, weights = weigh(evidence, read, pointer=pointer)
-        probability, threshold = weights.probability(signals), weights.threshold
-        answerable = probability >= threshold
-        why = f"{probability:.0%} likely; answered from {threshold:.0%}"
-        gate = Verdict("Do the passages hold the answer?", answerable, probability, why)
-        if not answerable:
+        read, points, gate = find_answer(evidence, readings, pointer=pointer)
+        if not gate.kept:
             instead = nearest_words(query.standalone, evidence.nearest())
             instead = instead or not_mentioned(query, hits)
             return finish((), f"{looked_at(hits)}{instead}", gate)
+    else:
+        read = next(readings, [])
     if pointer:
         chunks = pointer.reply(fact_lines(read), max_tokens=settings.answer_tokens)
     else:
@@ -142,15 +143,34 @@ def stream_answer(
     instead = nearest_words(query.standalone, cited_by(findings)[:1] or evidence.nearest())
     instead = instead or f"{not_mentioned(query, hits)} Nothing drafted from them held."
     if gate:
-        findings, gate = judge_draft(
-            findings, evidence, gate=gate, pointer=pointer, points=signals.points
-        )
+        findings, gate = judge_draft(findings, evidence, gate=gate, pointer=pointer, points=points)
     if settings.verify:
         answers = partial(verdict_on, pointer=pointer) if pointer else None
         findings = give_reasons(findings, evidence)
         findings = add_nearest(findings, evidence, answers=answers)
         findings = compare_articles(findings, evidence)
     return finish(findings, f"{looked_at(hits)}{instead}", gate)
+
+
+def find_answer(
+    evidence: EvidenceSet, readings: Iterable[Sequence[Evidence]], *, pointer: Pointer | None
+) -> tuple[Sequence[Evidence], float | None, Verdict]:
+    """(what to answer from, how surely the model points there, the first gate's word on it).
+
+    It is the first of the readings that holds the answer. Where none does, the word is on the
+    likeliest. Without the model's word one reading is as good as another.
+    """
+    judged: list[tuple[Sequence[Evidence], float | None, Verdict]] = []
+    for read in readings:
+        signals, weights = weigh(evidence, read, pointer=pointer)
+        probability, threshold = weights.probability(signals), weights.threshold
+        answerable = probability >= threshold
+        why = f"{probability:.0%} likely; answered from {threshold:.0%}"
+        gate = Verdict("Do the passages hold the answer?", answerable, probability, why)
+        judged.append((read, signals.points, gate))
+        if answerable or signals.points is None:
+            break
+    return max(judged, key=lambda reading: reading[2].support)
 
 
 def weigh(

@@ -301,15 +301,23 @@ class EvidenceSet:
             for word in content_words(self.question)
         }
 
-    def select(self, budget: int, *, count_tokens: Callable[[str], int]) -> list[Evidence]:
+    def select(
+        self,
+        budget: int,
+        *,
+        count_tokens: Callable[[str], int],
+        known: Set[Evidence] = frozenset(),
+    ) -> list[Evidence]:
         """The best pieces within `budget` tokens, each after those that it refers back to.
 
         They come passage by passage, the passage with the best piece last: a small model uses
-        most what it has just read, and the question follows.
+        most what it has just read, and the question follows. What is `known` comes only where
+        something else refers back to it.
         """
         groups: dict[tuple[str, int], list[int]] = {}
         for number, piece in enumerate(self.pieces):
-            groups.setdefault(piece.group, []).append(number)
+            if piece not in known:
+                groups.setdefault(piece.group, []).append(number)
         ranked = sorted(groups.values(), key=lambda members: -max(self.scores[i] for i in members))
         chosen: set[int] = set()
         for members in ranked:
@@ -323,6 +331,18 @@ class EvidenceSet:
                     budget = 0
                     chosen.add(i)
         return self._in_reading_order(chosen)
+
+    def readings(
+        self, budget: int, *, count_tokens: Callable[[str], int], most: int
+    ) -> Iterator[list[Evidence]]:
+        """What `select` gives, then what it gives of the rest, and so on while there is any."""
+        known: set[Evidence] = set()
+        for number in range(most):
+            read = self.select(budget, count_tokens=count_tokens, known=known)
+            if number and not read:
+                return
+            yield read
+            known |= set(read)
 
     def together(self, *parts: Sequence[Evidence]) -> list[Evidence]:
         """All of these pieces, each once, in the order in which `select` gives them."""

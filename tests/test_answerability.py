@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from rag.answerability import Signals, learned_weights, measure
-from rag.answering import weigh
+from rag.answering import MOST_READINGS, find_answer, weigh
 from rag.evidence import EvidenceSet
 from rag.pointing import pointer_of
 from tests.fakes import PointingChat, ScriptedChat, WordEmbedder
@@ -33,6 +33,23 @@ def test_a_hopeless_question_is_not_read() -> None:
     signals, weights = weigh(evidence, evidence.pieces, pointer=pointer)
     assert signals.points is None
     assert weights.probability(signals) < weights.threshold
+
+
+@pytest.mark.parametrize(
+    ("answering", "found"), [("video", 0), ("sound", 1), ("picture", None), ("nothing", None)]
+)
+def test_where_nothing_read_answers_it_reads_on_once(answering: str, found: int | None) -> None:
+    text = "A video clip costs $5. A sound clip costs $6. A picture costs $7."
+    evidence = EvidenceSet(ASKED, [hit(text)], embedder=WordEmbedder())
+    readings = [[piece] for piece in evidence.pieces]
+    model = PointingChat(reply=lambda _: "", belief=9.0, answering=answering)
+    read, points, gate = find_answer(
+        evidence, readings[:MOST_READINGS], pointer=pointer_of(ASKED, model=model)
+    )
+    assert gate.kept is (found is not None)
+    assert points == (-9.0 if found is None else 9.0)
+    if found is not None:
+        assert read == readings[found]
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,19 @@ def test_what_is_read_fits_the_budget_and_stands_in_order(text: str, budget: int
     assert bool(read) == bool(evidence.pieces)
 
 
+@given(TEXT, st.integers(1, 60))
+def test_reading_on_brings_what_was_not_read_yet(text: str, budget: int) -> None:
+    embedder = WordEmbedder()
+    evidence = EvidenceSet("Which word?", [hit(text)], embedder=embedder)
+    readings = list(evidence.readings(budget, count_tokens=embedder.count_tokens, most=50))
+    assert readings[0] == evidence.select(budget, count_tokens=embedder.count_tokens)
+    read: set[Evidence] = set()
+    for pieces in readings:
+        assert set(pieces) - read or not evidence.pieces
+        read |= set(pieces)
+    assert read == set(evidence.pieces)
+
+
 def test_what_answers_is_read_first() -> None:
     embedder = WordEmbedder()
     filler = " ".join(f"Filler number {n} speaks of weather." for n in range(30))
