@@ -1,12 +1,12 @@
 """Teach the default model to point at what answers: a low-rank adapter [1] from lessons.
 
     python -m eval.lessons eval/training --out LESSONS.jsonl
-    python -m eval.adapter LESSONS.jsonl
+    python -m eval.adapter LESSONS.jsonl --minutes 90
 
-learns `rag/pointing.gguf`, on two cores in some 40 minutes. The model's own weights stay as they
-are: those of the quantised file that Footnote runs, so that what is learned fits them. Only the
-upper layers get an adapter, as to go through all of them would take half as long again. It needs
-the packages of `pip install -e ".[dev]"` and 12 GB of memory.
+learns `rag/pointing.gguf` in the given time, and goes on where it was cut. The model's own weights
+stay as they are: those of the quantised file that Footnote runs, so that what is learned fits them.
+Only the upper layers get an adapter, as to go through all of them would take half as long again. It
+needs the packages of `pip install -e ".[dev]"` and 12 GB of memory.
 
 [1] E. Hu et al.: LoRA: Low-rank adaptation of large language models. 2021.
 """
@@ -30,20 +30,19 @@ from rag import ADAPTER, load_settings, model_file, write_adapter
 FIRST_LAYER = 12  # of 28
 RANK = 8
 ALPHA = 16.0
-RATE = 3e-4
-WARM_UP = 0.06  # share of the steps
-TOKENS_A_BATCH = 1600
-MOST_BATCHES = 150  # as many as two cores learn from in 40 minutes
+RATE = 4e-4
+WARM_UP = 0.06  # share of the way
+TOKENS_A_BATCH = 1200
 # How many of the lessons of a kind are in the mix.
 SHARES = {
-    "answered": 0.55,
-    "answered, alone": 0.15,
-    "withheld": 0.25,
+    "answered": 0.7,
+    "answered, alone": 0.25,
+    "withheld": 0.35,
     "beside the point, alone": 0.25,
-    "unanswered": 0.4,
+    "unanswered": 0.5,
     "unanswered, alone": 0.2,
 }
-KEPT_EVERY = 50  # steps
+KEPT_EVERY = 25  # batches
 WRITING = 1.5  # how much the rest of a reply counts beside its first token, which decides
 # The names of a layer's matrices here and in a GGUF file.
 MATRICES = {
@@ -95,60 +94,91 @@ def batches(lessons: Sequence[Tokens], *, shuffle: random.Random) -> list[list[T
     return found
 
 
-def rate_at(step: int, steps: int) -> float:
-    """The learning rate: it rises from 0 and falls back to it, both in a straight line."""
-    done = (step + 1) / steps
-    return RATE * min(done / WARM_UP, (1.0 - done) / (1.0 - WARM_UP) + 1.0 / steps)
+def rate_at(done: float) -> float:
+    """The learning rate where this share of the way is done, 0..1.
+
+    It rises from 0 and falls back to it, both in a straight line.
+    """
+    return RATE * min(done / WARM_UP, (1.0 - done) / (1.0 - WARM_UP))
 
 
-def learn(model_path: Path, lessons: Sequence[Tokens], *, out: Path) -> None:
-    """Learn an adapter to the model in a GGUF file, and write it as one."""
+def open_weights(path: Path) -> Any:
+    """The model in a GGUF file, in 16 bits."""
     import torch
-    from torch.nn.functional import cross_entropy
     from transformers import AutoModelForCausalLM, GgufConfig
 
-    torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_pretrained(
-        model_path.parent,
-        gguf_file=model_path.name,
+    return AutoModelForCausalLM.from_pretrained(
+        path.parent,
+        gguf_file=path.name,
         dtype=torch.bfloat16,
         quantization_config=GgufConfig(dequantize=True),
     )
+
+
+def learn(model: Any, lessons: Sequence[Tokens], *, out: Path, minutes: float) -> None:
+    """Learn an adapter to a model from all lessons, or for so long; write it.
+
+    What a run that was cut had learned lies beside `out` and is gone on from.
+    """
+    import torch
+
+    torch.manual_seed(0)
     model.requires_grad_(False)
     adapted = adapt(model)
     weights = [weight for pair in adapted.values() for weight in (pair.down, pair.up)]
     optimizer = torch.optim.AdamW(weights, weight_decay=0.0, betas=(0.9, 0.98))
-    steps = batches(lessons, shuffle=random.Random(0))[:MOST_BATCHES]
-    began = time.monotonic()
-    smooth = 0.0
-    for number, batch in enumerate(steps):
-        longest = max(map(len, batch))
-        table = torch.zeros(len(batch), longest, dtype=torch.long)
-        for row, lesson in enumerate(batch):
-            table[row, : len(lesson)] = torch.tensor(lesson.prompt + lesson.reply)
-        # Nothing looks ahead, so what is padded at the end needs no mask.
-        states = model.model(table).last_hidden_state
-        loss = torch.zeros(())
-        for row, lesson in enumerate(batch):
-            said = states[row, len(lesson.prompt) - 1 : len(lesson) - 1]
-            errors = cross_entropy(
-                model.lm_head(said).float(), torch.tensor(lesson.reply), reduction="none"
-            )
-            loss = loss + errors[0] + WRITING * errors[1:].mean()
-        loss = loss / len(batch)
+    mixed = batches(lessons, shuffle=random.Random(0))
+    learned, spent, smooth = 0, 0.0, 0.0
+    state = out.with_suffix(".state")
+    if state.exists():
+        kept = torch.load(state)
+        learned, spent, smooth = kept["learned"], kept["spent"], kept["smooth"]
+        optimizer.load_state_dict(kept["optimizer"])
+        for weight, value in zip(weights, kept["weights"], strict=True):
+            weight.data.copy_(value)
+    began = time.monotonic() - spent
+    done = max(learned / len(mixed), spent / 60 / minutes)
+    while done < 1.0:
+        loss = loss_of(model, mixed[learned])
         loss.backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         for group in optimizer.param_groups:
-            group["lr"] = rate_at(number, len(steps))
+            group["lr"] = rate_at(done)
         optimizer.step()
         optimizer.zero_grad()
-        now = loss.item()
-        smooth = 0.95 * smooth + 0.05 * now if number else now
-        minutes = (time.monotonic() - began) / (number + 1) * (len(steps) - number - 1) / 60
-        print(f"\r{number + 1} of {len(steps)}, loss {smooth:.3f}, {minutes:.0f} min left", end="")
-        if (number + 1) % KEPT_EVERY == 0 or number + 1 == len(steps):
-            write(adapted, out)
-    print(f"\n{out} is written.")
+        learned += 1
+        spent = time.monotonic() - began
+        done = max(learned / len(mixed), spent / 60 / minutes)
+        smooth = 0.95 * smooth + 0.05 * loss.item() if smooth else loss.item()
+        left = spent / 60 / done * (1.0 - done)
+        print(f"\r{learned} of {len(mixed)}, loss {smooth:.3f}, {left:.0f} min left ", end="")
+        if learned % KEPT_EVERY == 0:
+            kept = {"learned": learned, "spent": spent, "smooth": smooth, "weights": weights}
+            torch.save({**kept, "optimizer": optimizer.state_dict()}, state)
+    write(adapted, out)
+    state.unlink(missing_ok=True)
+    print(f"\n{out} is written, from {sum(map(len, mixed[:learned]))} lessons.")
+
+
+def loss_of(model: Any, batch: Sequence[Tokens]) -> Any:
+    """The mean error over a batch's replies: of the first token, and of the rest beside it."""
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    longest = max(map(len, batch))
+    table = torch.zeros(len(batch), longest, dtype=torch.long)
+    for row, lesson in enumerate(batch):
+        table[row, : len(lesson)] = torch.tensor(lesson.prompt + lesson.reply)
+    # Nothing looks ahead, so what is padded at the end needs no mask.
+    states = model.model(table, use_cache=False).last_hidden_state
+    loss = torch.zeros(())
+    for row, lesson in enumerate(batch):
+        said = states[row, len(lesson.prompt) - 1 : len(lesson) - 1]
+        errors = cross_entropy(
+            model.lm_head(said).float(), torch.tensor(lesson.reply), reduction="none"
+        )
+        loss = loss + errors[0] + WRITING * errors[1:].mean()
+    return loss / len(batch)
 
 
 def adapt(model: Any) -> dict[str, Any]:
@@ -197,13 +227,15 @@ def main() -> None:
     """Learn the adapter from lessons."""
     parser = argparse.ArgumentParser(prog="python -m eval.adapter", description=__doc__)
     parser.add_argument("lessons", type=Path)
+    parser.add_argument("--minutes", type=float, required=True, help="how long to learn at most")
     parser.add_argument("--out", type=Path, default=Path(str(resources.files("rag") / ADAPTER)))
     arguments = parser.parse_args()
     if find_spec("accelerate") is None:
         parser.error('accelerate is not installed. Run: .venv/bin/pip install -e ".[dev]"')
     lessons = chosen(read_lines(arguments.lessons), shuffle=random.Random(0))
     print(f"{len(lessons)} lessons, {sum(map(len, lessons))} tokens")
-    learn(model_file(load_settings()), lessons, out=arguments.out)
+    model = open_weights(model_file(load_settings()))
+    learn(model, lessons, out=arguments.out, minutes=arguments.minutes)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers.models.qwen2.modeling_qwen2 import Qwen2Config, Qwen2ForCausalLM
 
+from eval import adapter
 from eval.adapter import RATE, SHARES, TOKENS_A_BATCH, Tokens, adapt, batches, chosen, rate_at
 
 LENGTHS = st.lists(st.tuples(st.integers(1, 900), st.integers(1, 60)), min_size=1, max_size=40)
@@ -33,13 +38,47 @@ def test_of_each_kind_of_lesson_its_share_is_in_the_mix() -> None:
     assert chosen(lines, shuffle=random.Random(0)) == learned
 
 
-@pytest.mark.parametrize("steps", [1, 7, 400])
-def test_the_rate_rises_and_falls_back_and_never_leaves_its_bounds(steps: int) -> None:
-    rates = [rate_at(step, steps) for step in range(steps)]
-    assert all(0 < rate <= RATE * (1 + 1 / steps) for rate in rates)
+@given(st.lists(st.floats(0.0, 1.0), min_size=2, max_size=9).map(sorted))
+def test_the_rate_rises_and_falls_back_and_never_leaves_its_bounds(done: list[float]) -> None:
+    rates = [rate_at(share) for share in done]
+    assert all(0.0 <= rate <= RATE * (1.0 + 1e-9) for rate in rates)
     highest = rates.index(max(rates))
     assert rates[: highest + 1] == sorted(rates[: highest + 1])
     assert rates[highest:] == sorted(rates[highest:], reverse=True)
+    assert rate_at(0.0) == 0.0 == rate_at(1.0)
+
+
+def test_a_run_that_was_cut_goes_on_and_learns_what_an_uncut_one_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def model() -> Qwen2ForCausalLM:
+        torch.manual_seed(1)
+        sizes = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2}
+        return Qwen2ForCausalLM(
+            Qwen2Config(vocab_size=50, num_hidden_layers=13, num_key_value_heads=1, **sizes)
+        )
+
+    monkeypatch.setattr(adapter, "TOKENS_A_BATCH", 20)
+    monkeypatch.setattr(adapter, "KEPT_EVERY", 1)
+    lessons = [Tokens([1, 2, number], [5, 6]) for number in range(3, 15)]
+    whole, cut = tmp_path / "whole.gguf", tmp_path / "cut.gguf"
+    adapter.learn(model(), lessons, out=whole, minutes=1e6)
+    learned = []
+
+    def loss_of(model: Any, batch: Sequence[Tokens]) -> Any:
+        if len(learned) == 2:
+            raise KeyboardInterrupt
+        learned.append(batch)
+        return adapter_loss_of(model, batch)
+
+    adapter_loss_of = adapter.loss_of
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(adapter, "loss_of", loss_of)
+        adapter.learn(model(), lessons, out=cut, minutes=1e6)
+    assert not cut.exists()
+    adapter.learn(model(), lessons, out=cut, minutes=1e6)
+    assert cut.read_bytes() == whole.read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cut.gguf", "whole.gguf"]
 
 
 def test_an_adapter_changes_nothing_until_it_has_learned() -> None:
