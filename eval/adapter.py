@@ -148,7 +148,7 @@ def learn(model: Any, lessons: Sequence[Tokens], *, out: Path, minutes: float) -
         optimizer.zero_grad()
         learned += 1
         spent = time.monotonic() - began
-        done = max(learned / len(mixed), spent / 60 / minutes)
+        done = min(1.0, max(learned / len(mixed), spent / 60 / minutes))
         smooth = 0.95 * smooth + 0.05 * loss.item() if smooth else loss.item()
         left = spent / 60 / done * (1.0 - done)
         print(f"\r{learned} of {len(mixed)}, loss {smooth:.3f}, {left:.0f} min left ", end="")
@@ -232,6 +232,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if find_spec("accelerate") is None:
         parser.error('accelerate is not installed. Run: .venv/bin/pip install -e ".[dev]"')
+    if arguments.minutes <= 0.0:
+        parser.error(f"--minutes {arguments.minutes:g}: give it some time, as --minutes 90")
     lessons = chosen(read_lines(arguments.lessons), shuffle=random.Random(0))
     print(f"{len(lessons)} lessons, {sum(map(len, lessons))} tokens")
     model = open_weights(model_file(load_settings()))
