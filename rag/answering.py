@@ -119,7 +119,7 @@ def stream_answer(
             instead = instead or not_mentioned(query, hits)
             return finish((), f"{looked_at(hits)}{instead}", gate)
     else:
-        read = next(readings, [])
+        read = next(readings)  # there is always one
     if pointer:
         chunks = pointer.reply(fact_lines(read), max_tokens=settings.answer_tokens)
     else:

@@ -335,7 +335,7 @@ class EvidenceSet:
     def readings(
         self, budget: int, *, count_tokens: Callable[[str], int], most: int
     ) -> Iterator[list[Evidence]]:
-        """What `select` gives, then what it gives of the rest, and so on while there is any."""
+        """What `select` gives, one at least; then what it gives of the rest, while there is any."""
         known: set[Evidence] = set()
         for number in range(most):
             read = self.select(budget, count_tokens=count_tokens, known=known)
