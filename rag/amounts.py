@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 
 from rag.terms import CLAUSE_END, NUMBER_WORDS, SCALES, WORD, carries_meaning, stem, words
 
@@ -26,6 +26,8 @@ SHORT_RANGE = re.compile(r"\b(?P<century>1\d|20)(?P<first>\d\d)[-\u2013/](?P<las
 PER_CENT = re.compile(r"\bper cent\b")
 YEARS = range(1000, 2101)
 KIND_WORDS = {"percent": "percent", "times": "multiple", "fold": "multiple"}
+BETWEEN = re.compile(r"\bbetween\s(?:\w+\s)?$", re.IGNORECASE)
+CHANGE = re.compile(r"\b(?P<ranging>rang\w+\s)?from\s(?:\w+\s)?$", re.IGNORECASE)
 MOST_THINGS = 12  # that a question asks for
 
 
@@ -66,6 +68,39 @@ def amounts_of_things(text: str) -> tuple[tuple[Decimal, str, frozenset[str]], .
     return tuple(things)
 
 
+@lru_cache(maxsize=4096)
+def ranges(text: str) -> tuple[frozenset[tuple[Decimal, Decimal]], frozenset[Decimal]]:
+    """The ranges that a text gives, by their lower and upper ends; the numbers that are no end.
+
+    "from 5 to 10" is a change unless it ranges so, years are a period, and 24-10 is a score.
+
+    >>> given, single = ranges("$0.50-$5 a clip, up from 2 to 3")
+    >>> [f"{end:f}" for ends in given for end in ends], sorted(f"{value:f}" for value in single)
+    (['0.5', '5'], ['2', '3'])
+    """
+    text = _written_out(text)
+    placed = sorted(_placed_amounts(text))
+    ends = [pair for pair in pairwise(placed) if _is_range(text, *pair)]
+    paired = {amount for pair in ends for amount in pair}
+    return (
+        frozenset((low, high) for (_, _, low, _), (_, _, high, _) in ends),
+        frozenset(amount[2] for amount in placed if amount not in paired),
+    )
+
+
+def _is_range(
+    text: str, first: tuple[int, int, Decimal, str], second: tuple[int, int, Decimal, str]
+) -> bool:
+    (start, end, low, _), (following, _, high, kind) = first, second
+    change = CHANGE.search(text, 0, start)
+    return (
+        low < high
+        and kind != "year"
+        and _joins_range(text, start, end, following)
+        and (change is None or change["ranging"] is not None)
+    )
+
+
 def _written_out(text: str) -> str:
     """A text with its decades and short ranges of years in full, and "per cent" in one word."""
     return SHORT_RANGE.sub(_both_years, DECADE.sub(r"19\g<tens>s", PER_CENT.sub("percent", text)))
@@ -76,7 +111,9 @@ def _placed_amounts(text: str) -> Iterator[tuple[int, int, Decimal, str]]:
     matches = list(NUMBER.finditer(text))
     scale, kind = "", "count"  # of the other end, where a range is written out once
     for match, following in reversed(list(zip_longest(matches, matches[1:]))):
-        ranged = following is not None and _joins_range(text, match.end(), following)
+        ranged = following is not None and _joins_range(
+            text, match.start(), match.end(), following.start()
+        )
         scale = match["suffix"] or match["scale"] or (scale if ranged else "")
         kind = _kind(match, scale) or (kind if ranged else "count")
         try:
@@ -121,8 +158,11 @@ def _kind(match: re.Match[str], scale: str) -> str:
     return "year" if not scale and digits.isdecimal() and int(digits) in YEARS else ""
 
 
-def _joins_range(text: str, end: int, following: re.Match[str]) -> bool:
-    between = text[end : following.start()].strip()
+def _joins_range(text: str, start: int, end: int, following: int) -> bool:
+    """Whether what stands from `start` to `end` is the first of two ends, and `following` next."""
+    between = text[end:following].strip()
+    if between == "and":
+        return bool(BETWEEN.search(text, 0, start))
     return between in {"to", "-", "\u2013", "\u2014"}
 
 

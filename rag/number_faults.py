@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
-from rag.amounts import amounts, amounts_of_things, numbers, numbers_asked_about
+from rag.amounts import amounts, amounts_of_things, numbers, numbers_asked_about, ranges
 from rag.evidence import Evidence
 from rag.name_faults import begins_with_another
 from rag.terms import clauses, content_words, contrasted, is_named, name_is_in, names, word_pairs
@@ -20,6 +20,13 @@ MEASURES = frozenset({"money", "percent", "multiple"})
 SHARES = frozenset({"percent", "multiple"})
 LEAST_WORDS = 2  # that a clause without the number must share with what is said of it
 SAME_WORDS = 0.6  # how well a number's words must match, beside those of the best number
+# Said beside one end of a range: of a limit it is true.
+LIMIT = re.compile(
+    r"\b(?:at (?:least|most)|from|up to|as (?:little|few|low|much|many|high) as|(?:more|less|fewer"
+    r"|over|higher|lower) than|over|under|between|start\w*|begin\w*|reach\w*|lowest|highest|least"
+    r"|most|minimum|maximum|cheapest|dearest|shortest|longest|smallest|largest)\b",
+    re.IGNORECASE,
+)
 TOGETHER = re.compile(
     r"\b(?:(?:combined|together)\b(?! with\b)|jointly\b|altogether\b|between them\b)", re.IGNORECASE
 )
@@ -64,6 +71,25 @@ def number_fault(
                 return f"the number {_listed([value])} is not told of what the sentence names"
             if kind != "year" and _is_of_another_sort(value, clause, sentence, cited):
                 return f"the number {_listed([value])} is that of another sort of thing"
+    return ""
+
+
+def range_fault(sentence: str, question: str, cited: Sequence[Evidence]) -> str:
+    """The range of which a sentence tells one end as if that were all; "" if of none.
+
+    "$0.50 to $5" is no price of $0.50, but of "at least $0.50". What was asked about may be
+    answered alone, and what stands somewhere by itself.
+    """
+    if LIMIT.search(question) or LIMIT.search(sentence):
+        return ""
+    told = numbers(sentence)
+    given = [ranges(item.reading) for item in cited]
+    single = numbers(question).union(*(values for _, values in given))
+    every = sorted(frozenset().union(*(pairs for pairs, _ in given)))
+    whole = {end for ends in every if told.issuperset(ends) for end in ends}
+    for low, high in every:
+        if told & {low, high} - single - whole:
+            return f"it tells one end of {low:f} to {high:f}"
     return ""
 
 

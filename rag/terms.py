@@ -86,8 +86,8 @@ COUNTING_WORDS = (
 )
 NOT_AS = re.compile(r"\bnot (?=(?:as|so) [a-z-]+ (?:[^,;.]* )?as\b)")  # this compares
 NEGATIONS = frozenset(
-    "no not never none neither nor cannot without n't isn't aren't doesn't don't can't won't "
-    "wasn't weren't didn't hasn't haven't".split()
+    "no not never none neither nor nobody nothing nowhere cannot without n't isn't aren't doesn't "
+    "don't can't won't wasn't weren't didn't hasn't haven't".split()
 )
 
 

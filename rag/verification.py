@@ -6,7 +6,8 @@ the start and cannot be invented. A sentence is kept only if
 
 * every number in it is, by value, in what it cites, and there belongs to the same words: where
   an article says "$1 per image, $5 per clip", a clip does not cost $1, and a sum told of no
-  one is not told of Acme, nor the price of a video clip of an audio clip,
+  one is not told of Acme, nor the price of a video clip of an audio clip; of a range both ends
+  are told, or it is said that one is a limit,
 * every name in it is in what it cites, or in the passage, heading or title round it; a name of
   the question, in a sentence without figures, may be in another passage of the same article,
 * the names of one clause stand together in one passage, or in two that a name links which the
@@ -34,7 +35,7 @@ from rag.amounts import numbers
 from rag.comparison_faults import comparison_fault
 from rag.evidence import Evidence, EvidenceSet
 from rag.name_faults import borrowed_fault, linked_passages, list_fault, name_fault, stitching_fault
-from rag.number_faults import number_fault
+from rag.number_faults import number_fault, range_fault
 from rag.page_pairs import folded
 from rag.terms import content_words, coverage, denials, denied, name_is_in, names
 
@@ -103,8 +104,11 @@ def _without_yes(sentence: str, question: str) -> str:
 
 def fault_of(sentence: str, cited: Sequence[Evidence], evidence: EvidenceSet) -> str:
     """What in a sentence is not as the cited words have it; "" if nothing is."""
-    if any(folded(sentence) in folded(item.text) for item in cited):
-        return ""
+    if any(_is_part_of(sentence, item.text) for item in cited):
+        # What is cut out may have lost the end of a range, or "it is not true that".
+        return range_fault(sentence, evidence.question, cited) or _denial_fault(
+            sentence, evidence.question, cited
+        )
     named = _names_said(sentence, evidence.question)
     # Who asks in a hurry writes no capitals.
     brought = frozenset(name for name in named if not name_is_in(name, evidence.question))
@@ -113,6 +117,7 @@ def fault_of(sentence: str, cited: Sequence[Evidence], evidence: EvidenceSet) ->
         name_fault(sentence, named, brought, cited, evidence)
         or stitching_fault(sentence, named, linked)
         or number_fault(sentence, named, linked, evidence.question)
+        or range_fault(sentence, evidence.question, cited)
         or list_fault(sentence, evidence)
         or borrowed_fault(sentence, brought, cited, evidence)
         or _told_fault(sentence, named, cited)
@@ -120,6 +125,11 @@ def fault_of(sentence: str, cited: Sequence[Evidence], evidence: EvidenceSet) ->
         or _universal_fault(sentence, evidence.question, cited)
         or _denial_fault(sentence, evidence.question, cited)
     )
+
+
+def _is_part_of(sentence: str, text: str) -> bool:
+    """Whether a text has the words of a sentence in one piece, and its numbers uncut."""
+    return folded(sentence) in folded(text) and numbers(sentence) <= numbers(text)
 
 
 def _names_said(sentence: str, question: str) -> frozenset[str]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.amounts import amounts, numbers
+from rag.amounts import amounts, numbers, ranges
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,23 @@ def test_a_unit_is_one_however_it_is_written() -> None:
     assert amounts("USD 36.1 billion, EUR5") == amounts("$36.1 billion, \u20ac5")
     assert amounts("five per cent, 6 per cent") == amounts("5%, six percent")
     assert amounts("US$3 a barrel") == amounts("$3 a barrel")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("$2.6 to $4.4 trillion a year", [("2.6e12", "4.4e12")]),
+        ("between $2.6 and $4.4 trillion", [("2.6e12", "4.4e12")]),
+        ("$0.50\u2013$5 per clip, 2-3 minutes", [("0.5", "5"), ("2", "3")]),
+        ("rose from 5 to 10, ranging from 3% to 4%", [("3", "4")]),
+        ("two to three weeks", [("2", "3")]),
+        ("5 and 10, from 1947 to 1967, 24-10", []),
+    ],
+)
+def test_a_range_has_two_ends(text: str, expected: list[tuple[str, str]]) -> None:
+    given, single = ranges(text)
+    assert given == {(Decimal(low), Decimal(high)) for low, high in expected}
+    assert single == numbers(text) - {end for ends in given for end in ends}
 
 
 @given(st.text())

@@ -136,6 +136,33 @@ def test_a_number_is_told_of_what_it_is_a_number_of(text: str, sentence: str, ke
     assert finding.kept is kept, finding.why
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence", "kept"),
+    [
+        ("A clip costs $0.50-$5.", "A clip costs $0.50.", False),
+        ("A clip costs $0.50-$5.", "A clip costs $5.", False),
+        ("A clip costs $0.50-$5.", "A clip costs $0.50 to $5.", True),
+        ("A clip costs $0.50-$5.", "A clip costs at least $0.50.", True),
+        ("A clip costs $0.50-$5.", "A clip costs up to $5.", True),
+        ("A clip costs $0.50-$5. A short clip costs $0.50.", "A short clip costs $0.50.", True),
+        ("A clip takes between two and ten minutes.", "A clip takes ten minutes.", False),
+        ("Costs of clips fell by 20 to 30 percent.", "Costs of clips fell by 30%.", False),
+        ("Prices of clips rose from $5 to $10.", "Prices of clips rose to $10.", True),
+        ("Clips were sold from 1947 to 1967.", "Clips were sold in 1947.", True),
+        ("Acme beat Zenith, 24 to 10.", "Acme beat Zenith with 24 goals.", True),
+    ],
+)
+def test_one_end_of_a_range_is_not_told_as_the_whole(text: str, sentence: str, kept: bool) -> None:
+    finding = found(sentence, text, "What of clips and Zenith?")
+    assert finding.kept is kept, finding.why
+
+
+def test_the_end_of_a_range_that_was_asked_for_may_stand_alone() -> None:
+    text = "A clip costs $0.50-$5."
+    assert found("A clip costs $5.", text, "What does a clip cost at most?").kept
+    assert found("Yes, a clip costs $5.", text, "Can a clip cost $5?").kept
+
+
 @pytest.mark.parametrize(("name", "kept"), [("Tymnet", False), ("Telenet", True)])
 def test_a_year_is_not_told_of_another_than_its_sentence_begins_with(name: str, kept: bool) -> None:
     text = (

@@ -212,3 +212,20 @@ def test_evidence_stands_where_it_says(words: list[str], start: int) -> None:
 def test_any_draft_gets_a_finding(sentence: str) -> None:
     finding = check(sentence, EvidenceSet("What?", [hit(TEXT)], embedder=WordEmbedder()))
     assert finding.kept == bool(finding.evidence)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence", "kept"),
+    [
+        ("The suite costs 200 dollars.", "The suite costs 20.", False),
+        ("The suite costs 200 dollars.", "The suite costs 200.", True),
+        ("It is not true that Acme sold ink.", "Acme sold ink.", False),
+        ("Nobody thinks that Acme sold ink.", "Acme sold ink.", False),
+        ("Acme does not sell ink, but paper.", "Acme does not sell ink.", True),
+    ],
+)
+def test_words_cut_out_of_a_sentence_are_not_the_sentence(
+    text: str, sentence: str, kept: bool
+) -> None:
+    finding = found(sentence, text, "What of it?")
+    assert finding.kept is kept, finding.why
