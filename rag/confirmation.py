@@ -51,6 +51,11 @@ MONEY_WORDS = content_words(
 NUMBER_ASKED = re.compile(
     r"\b(?:how (?:many|much)|(?:what|which) year|when (?:was|were|did|is))\b", re.IGNORECASE
 )
+DATE_ASKED = re.compile(
+    r"\b(?:when (?:was|were|did|is|do|does|has|have|had|will)"
+    r"|(?:what|which) (?:day|date|month|year|decade|century))\b",
+    re.IGNORECASE,
+)
 COUNT_ASKED = re.compile(
     r"\bhow many (?P<counted>[^,.;?]+?) (?:do|does|did|is|are|was|were|has|have|had|will|would|can"
     r"|could|should|must)\b",
@@ -182,7 +187,9 @@ def _asking(question: str) -> str:
 
 
 def _tells_of_other_years(said: str, question: str) -> bool:
-    """Whether an answer gives years, and none of those that it was asked about."""
+    """Whether an answer gives years that nobody asked for, and none of those asked about."""
+    if DATE_ASKED.search(question):  # its years only describe what the date is asked of
+        return False
     asked, told = (
         {value for value, kind in amounts(text) if kind == "year"} for text in (question, said)
     )

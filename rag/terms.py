@@ -18,9 +18,9 @@ CONTRAST = re.compile(r"\bwhile\b|\bwhereas\b|\bcompared (?:to|with)\b|\bversus\
 CLAUSE = re.compile(rf",(?!\d)|[;:()|•✓\n]|\band\b|{CONTRAST.pattern}")
 CLAUSE_END = re.compile(r"[,;:.!?\n\u2014|]|\b(?:but|because|although|while)\b")
 # A number, a range or a multiple as one word: "3-5x", "200k", "85+".
-# "3rd", "5x" or "700-megawatt", and not "7-Eleven".
+# "3rd", "5x", "70's" or "700-megawatt", and not "7-Eleven".
 COUNT = re.compile(
-    r"[\d.,\-]+(?:st|nd|rd|th|x|s|[kmbt]n?)?\+*(?-i:(?<=[\d.,]-)[a-z]{3,}(?:-[a-z]+)*)?",
+    r"[\d.,\-]+(?:st|nd|rd|th|x|['\u2019]?s|[kmbt]n?)?\+*(?-i:(?<=[\d.,]-)[a-z]{3,}(?:-[a-z]+)*)?",
     re.IGNORECASE,
 )
 DEMONYM = re.compile(r"(?:ia|a)n?$")  # what tells "African" from "Africa"

@@ -133,6 +133,7 @@ def test_nothing_cited_is_nothing_near() -> None:
         ("Who patented an engine in 1781?", "Watt patented an engine in 1781.", True),
         ("What was patented between 1781 and 1883?", "Watt patented an engine in 1781.", True),
         ("What was painted in 1883?", "The engine was painted green.", True),
+        ("When was the engine patented, painted in 1883?", "Watt patented it in 1781.", True),
     ],
 )
 def test_an_answer_gives_a_year_that_was_asked_about_or_none(

@@ -30,6 +30,7 @@ from rag.terms import content_words, coverage, denied, name_is_in, names
         ("Are AI-made clips of non-LLM tools Llama-3-based?", {"ai", "llm", "llama-3"}),
         ("An X-ray over Wi-Fi for Coca-Cola", {"x-ray", "wi-fi", "coca-cola"}),
         ("The market is worth USD 36.1 billion in Canada.", {"canada"}),
+        ("He sold well, like Bach, in the 70's, the 80\u2019s and the '90s.", {"bach"}),
     ],
 )
 def test_names_are_what_is_printed_as_one(text: str, expected: set[str]) -> None:
