@@ -3,8 +3,9 @@
     python -m eval.lessons eval/training --out LESSONS.jsonl
     python -m eval.adapter LESSONS.jsonl --minutes 90
 
-learns `rag/pointing.gguf` in the given time, and goes on where it was cut. The model's own weights
-stay as they are: those of the quantised file that Footnote runs, so that what is learned fits them.
+learns `rag/pointing.gguf` in the given time, and goes on where it was cut; with `--from ADAPTER`
+it goes on from what that has learned, as where there are more lessons. The model's own weights stay
+as they are: those of the quantised file that Footnote runs, so that what is learned fits them.
 Only the upper layers get an adapter, as to go through all of them would take half as long again. It
 needs the packages of `pip install -e ".[dev]"` and 12 GB of memory.
 
@@ -25,7 +26,14 @@ from pathlib import Path
 from typing import Any
 
 from eval.cases import read_lines
-from rag import ADAPTER, load_settings, model_file, write_adapter
+from rag import (
+    ADAPTER,
+    LowRankAdapter,
+    load_settings,
+    model_file,
+    read_adapter,
+    write_adapter,
+)
 
 FIRST_LAYER = 12  # of 28
 RANK = 8
@@ -115,16 +123,26 @@ def open_weights(path: Path) -> Any:
     )
 
 
-def learn(model: Any, lessons: Sequence[Tokens], *, out: Path, minutes: float) -> None:
+def learn(
+    model: Any,
+    lessons: Sequence[Tokens],
+    *,
+    out: Path,
+    minutes: float,
+    start: LowRankAdapter | None = None,
+) -> None:
     """Learn an adapter to a model from all lessons, or for so long; write it.
 
-    What a run that was cut had learned lies beside `out` and is gone on from.
+    It goes on from the adapter `start`, if there is one. What a run that was cut had learned lies
+    beside `out` and is gone on from.
     """
     import torch
 
     torch.manual_seed(0)
     model.requires_grad_(False)
     adapted = adapt(model)
+    if start:
+        resume(adapted, start)
     weights = [weight for pair in adapted.values() for weight in (pair.down, pair.up)]
     optimizer = torch.optim.AdamW(weights, weight_decay=0.0, betas=(0.9, 0.98))
     mixed = batches(lessons, shuffle=random.Random(0))
@@ -214,13 +232,25 @@ def adapt(model: Any) -> dict[str, Any]:
     return adapted
 
 
+def resume(adapted: Mapping[str, Any], start: LowRankAdapter) -> None:
+    """Set what was adapted to what an adapter has learned; `ValueError` where it is for another."""
+    import torch
+
+    for name, pair in adapted.items():
+        for end, weight in (("lora_a", pair.down), ("lora_b", pair.up)):
+            value = start.matrices.get(f"{name}.{end}")
+            if value is None or value.shape != tuple(weight.shape):
+                raise ValueError(f"no {name}.{end} of {tuple(weight.shape)} in it")
+            weight.data.copy_(torch.tensor(value))
+
+
 def write(adapted: Mapping[str, Any], out: Path, *, architecture: str = "qwen2") -> None:
     """Write an adapter to a model of this architecture in the form that llama.cpp reads."""
     matrices = {}
     for name, pair in adapted.items():
         matrices[f"{name}.lora_a"] = pair.down.detach().half().numpy()
         matrices[f"{name}.lora_b"] = pair.up.detach().half().numpy()
-    write_adapter(out, matrices, architecture=architecture, alpha=ALPHA)
+    write_adapter(out, LowRankAdapter(matrices, architecture=architecture, alpha=ALPHA))
 
 
 def main() -> None:
@@ -228,16 +258,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m eval.adapter", description=__doc__)
     parser.add_argument("lessons", type=Path)
     parser.add_argument("--minutes", type=float, required=True, help="how long to learn at most")
+    parser.add_argument("--from", dest="start", type=Path, help="an adapter to go on from")
     parser.add_argument("--out", type=Path, default=Path(str(resources.files("rag") / ADAPTER)))
     arguments = parser.parse_args()
     if find_spec("accelerate") is None:
         parser.error('accelerate is not installed. Run: .venv/bin/pip install -e ".[dev]"')
     if arguments.minutes <= 0.0:
         parser.error(f"--minutes {arguments.minutes:g}: give it some time, as --minutes 90")
+    try:
+        start = read_adapter(arguments.start) if arguments.start else None
+    except (OSError, ValueError) as error:
+        parser.error(f"--from: {error}")
+    if start and start.rank != RANK:
+        parser.error(f"--from {arguments.start}: its rank is {start.rank} and not {RANK}")
     lessons = chosen(read_lines(arguments.lessons), shuffle=random.Random(0))
     print(f"{len(lessons)} lessons, {sum(map(len, lessons))} tokens")
     model = open_weights(model_file(load_settings()))
-    learn(model, lessons, out=arguments.out, minutes=arguments.minutes)
+    learn(model, lessons, out=arguments.out, minutes=arguments.minutes, start=start)
 
 
 if __name__ == "__main__":

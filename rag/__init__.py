@@ -38,7 +38,7 @@ from rag.records import (  # noqa: E402
 )
 
 if TYPE_CHECKING:
-    from rag.adapters import write_adapter
+    from rag.adapters import LowRankAdapter, read_adapter, write_adapter
     from rag.answerability import Signals, measure
     from rag.answering import MOST_READINGS, draft_sentences
     from rag.articles import MOST_BYTES, SUFFIXES
@@ -89,6 +89,7 @@ _LATER = {
     "IndexProgress": "rag.reports",
     "IndexReport": "rag.reports",
     "ListedArticle": "rag.library",
+    "LowRankAdapter": "rag.adapters",
     "MOST_BYTES": "rag.articles",
     "MOST_READINGS": "rag.answering",
     "SUFFIXES": "rag.articles",
@@ -114,6 +115,7 @@ _LATER = {
     "pointer_of": "rag.pointing",
     "pointing_messages": "rag.prompts",
     "pointing_reply": "rag.prompts",
+    "read_adapter": "rag.adapters",
     "read_articles": "rag.roots",
     "read_generation": "rag.library",
     "refresh_articles": "rag.library",
@@ -161,6 +163,7 @@ __all__ = [
     "IndexReport",
     "IndexUnavailable",
     "ListedArticle",
+    "LowRankAdapter",
     "ModelCorrupt",
     "ModelError",
     "ModelMissing",
@@ -192,6 +195,7 @@ __all__ = [
     "pointer_of",
     "pointing_messages",
     "pointing_reply",
+    "read_adapter",
     "read_articles",
     "read_generation",
     "refresh_articles",

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -16,6 +17,7 @@ from transformers.models.qwen2.modeling_qwen2 import Qwen2Config, Qwen2ForCausal
 
 from eval import adapter
 from eval.adapter import RATE, SHARES, TOKENS_A_BATCH, Tokens, adapt, batches, chosen, rate_at
+from rag import read_adapter
 
 LENGTHS = st.lists(st.tuples(st.integers(1, 900), st.integers(1, 60)), min_size=1, max_size=40)
 
@@ -48,21 +50,47 @@ def test_the_rate_rises_and_falls_back_and_never_leaves_its_bounds(done: list[fl
     assert rate_at(0.0) == 0.0 == rate_at(1.0)
 
 
+def small_model() -> Qwen2ForCausalLM:
+    torch.manual_seed(1)
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2}
+    return Qwen2ForCausalLM(
+        Qwen2Config(vocab_size=50, num_hidden_layers=13, num_key_value_heads=1, **sizes)
+    )
+
+
+def test_what_has_learned_is_gone_on_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapter, "TOKENS_A_BATCH", 20)
+    lessons = [Tokens([1, 2, number], [5, 6]) for number in range(3, 15)]
+    first, second = tmp_path / "first.gguf", tmp_path / "second.gguf"
+    adapter.learn(small_model(), lessons, out=first, minutes=1e6)
+    learned = adapt(model := small_model())
+    before = adapter.loss_of(model, lessons).item()
+    adapter.resume(learned, read_adapter(first))
+    assert adapter.loss_of(model, lessons).item() < before
+    adapter.write(learned, second)
+    for name, matrix in read_adapter(first).matrices.items():
+        np.testing.assert_array_equal(read_adapter(second).matrices[name], matrix)
+    adapter.learn(small_model(), lessons, out=second, minutes=1e6, start=read_adapter(first))
+    assert second.read_bytes() != first.read_bytes()
+
+
+def test_an_adapter_of_another_model_is_not_gone_on_from(tmp_path: Path) -> None:
+    adapter.write(
+        {"blk.12.attn_q.weight": SimpleNamespace(down=torch.ones(8, 9), up=torch.ones(9, 8))},
+        tmp_path / "other.gguf",
+    )
+    with pytest.raises(ValueError, match="attn_q"):
+        adapter.resume(adapt(small_model()), read_adapter(tmp_path / "other.gguf"))
+
+
 def test_a_run_that_was_cut_goes_on_and_learns_what_an_uncut_one_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def model() -> Qwen2ForCausalLM:
-        torch.manual_seed(1)
-        sizes = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2}
-        return Qwen2ForCausalLM(
-            Qwen2Config(vocab_size=50, num_hidden_layers=13, num_key_value_heads=1, **sizes)
-        )
-
     monkeypatch.setattr(adapter, "TOKENS_A_BATCH", 20)
     monkeypatch.setattr(adapter, "KEPT_EVERY", 1)
     lessons = [Tokens([1, 2, number], [5, 6]) for number in range(3, 15)]
     whole, cut = tmp_path / "whole.gguf", tmp_path / "cut.gguf"
-    adapter.learn(model(), lessons, out=whole, minutes=1e6)
+    adapter.learn(small_model(), lessons, out=whole, minutes=1e6)
     learned = []
 
     def loss_of(model: Any, batch: Sequence[Tokens]) -> Any:
@@ -74,9 +102,9 @@ def test_a_run_that_was_cut_goes_on_and_learns_what_an_uncut_one_does(
     adapter_loss_of = adapter.loss_of
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(adapter, "loss_of", loss_of)
-        adapter.learn(model(), lessons, out=cut, minutes=1e6)
+        adapter.learn(small_model(), lessons, out=cut, minutes=1e6)
     assert not cut.exists()
-    adapter.learn(model(), lessons, out=cut, minutes=1e6)
+    adapter.learn(small_model(), lessons, out=cut, minutes=1e6)
     assert cut.read_bytes() == whole.read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cut.gguf", "whole.gguf"]
 
