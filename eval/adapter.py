@@ -232,15 +232,19 @@ def adapt(model: Any) -> dict[str, Any]:
     return adapted
 
 
+class AdapterMismatch(ValueError):
+    """An adapter is for another model than is to go on from it."""
+
+
 def resume(adapted: Mapping[str, Any], start: LowRankAdapter) -> None:
-    """Set what was adapted to what an adapter has learned; `ValueError` where it is for another."""
+    """Set what was adapted to what an adapter has learned; `AdapterMismatch` if it was another."""
     import torch
 
     for name, pair in adapted.items():
         for end, weight in (("lora_a", pair.down), ("lora_b", pair.up)):
             value = start.matrices.get(f"{name}.{end}")
             if value is None or value.shape != tuple(weight.shape):
-                raise ValueError(f"no {name}.{end} of {tuple(weight.shape)} in it")
+                raise AdapterMismatch(f"no {name}.{end} of {tuple(weight.shape)} in it")
             weight.data.copy_(torch.tensor(value))
 
 
@@ -274,7 +278,10 @@ def main() -> None:
     lessons = chosen(read_lines(arguments.lessons), shuffle=random.Random(0))
     print(f"{len(lessons)} lessons, {sum(map(len, lessons))} tokens")
     model = open_weights(model_file(load_settings()))
-    learn(model, lessons, out=arguments.out, minutes=arguments.minutes, start=start)
+    try:
+        learn(model, lessons, out=arguments.out, minutes=arguments.minutes, start=start)
+    except AdapterMismatch as error:
+        parser.error(f"--from {arguments.start}: {error}")
 
 
 if __name__ == "__main__":

@@ -162,10 +162,9 @@ def _choose(sentence: str, evidence: EvidenceSet, similarities: Sequence[float])
     first, _, rest = evidence.question.partition(" ")  # the first may be a name, who can tell
     anywhere = content_words(rest) - content_words(" ".join([first, *names(rest)]))
     wanted_words, wanted_numbers = content_words(sentence), numbers(sentence)
-    verbatim = folded(sentence)
     if wanted_words:
         for i, piece in enumerate(evidence.pieces):
-            if verbatim in folded(piece.text):
+            if _is_part_of(sentence, piece.text):
                 return [i]
     missing_words, missing_numbers = set(wanted_words), set(wanted_numbers)
     chosen: list[int] = []

@@ -122,6 +122,13 @@ def test_a_sentence_of_the_article_is_cited_where_it_stands() -> None:
     assert [item.text for item in finding.evidence] == ["Not for most business applications."]
 
 
+def test_a_number_cut_out_of_a_longer_one_is_cited_where_it_stands_whole() -> None:
+    text = "The first lamp costs 200 dollars. Another, which is old, costs 20 dollars."
+    asked = EvidenceSet("What do lamps cost?", [hit(text)], embedder=WordEmbedder())
+    finding = check("costs 20", asked)
+    assert [item.text for item in finding.evidence] == ["Another, which is old, costs 20 dollars."]
+
+
 def test_one_word_of_the_question_brings_no_citation_but_a_name_does() -> None:
     text = "The mill grew to 200 workers. Few hikers reach the coast. Montpellier was a safe town."
     asked = "How many workers did the mill in Montpellier reach?"
