@@ -24,6 +24,7 @@ from rag.embedding import Embedder, GraphEmbedder, load_embedder
 from rag.errors import UsageError
 from rag.index import Index
 from rag.models import find, sha256_of
+from rag.parts import answer_in_parts
 from rag.records import Answer, AnswerUpdate, Hit
 from rag.retrieval import HybridRetriever, documents_to_hits
 from rag.settings import Settings
@@ -97,8 +98,17 @@ class Assistant(Runnable[AssistantInput, Answer]):
                 )
             )
 
+        def ask_all(asked: str) -> Generator[AnswerUpdate, None, Answer]:
+            return answer_in_steps(asked, ask=ask, model=self.model)
+
+        def written_out(part: str, before: Answer) -> str:
+            said = [("user", before.question), ("assistant", before.text)]
+            return self.follow_ups.resolve(part, said).standalone
+
         if self.settings.verify:
-            answer = yield from answer_in_steps(query.standalone, ask=ask, model=self.model)
+            answer = yield from answer_in_parts(
+                query.standalone, ask=ask_all, written_out=written_out
+            )
         else:
             answer = yield from ask(query.standalone)
         yield AnswerUpdate(stage="done", answer=answer)

@@ -79,7 +79,8 @@ def answer_in_steps(question: str, *, ask: Callable[[str], Asking], model: BaseC
         answer = yield from ask(asked[-1])
     if answer.abstained or not said:
         return whole
-    return replace(joined([*said, answer]), question=whole.question, understood=" ".join(asked))
+    steps = [*(replace(step, sentences=step.sentences[:1]) for step in said), answer]
+    return replace(joined(steps), question=whole.question, understood=" ".join(asked))
 
 
 def describes(question: str) -> bool:
@@ -147,14 +148,13 @@ def name_in(answer: Answer, question: str, *, model: BaseChatModel) -> str | Non
 
 
 def joined(answers: Sequence[Answer]) -> Answer:
-    """The answers of all steps as one: what each step found, and all of the last one."""
+    """The answers as one, with all that they say and cite."""
     last = answers[-1]
     sentences: list[Sentence] = []
     citations: dict[tuple[str, int, int], Citation] = {}
     hits: dict[str, Hit] = {}
     for answer in answers:
-        said = answer.sentences if answer is last else answer.sentences[:1]
-        cited = {number for sentence in said for number in sentence.citations}
+        cited = {number for sentence in answer.sentences for number in sentence.citations}
         renumbered = {
             citation.number: citations.setdefault(
                 (citation.article_id, citation.start, citation.end),
@@ -165,7 +165,7 @@ def joined(answers: Sequence[Answer]) -> Answer:
         }
         sentences += [
             replace(sentence, citations=tuple(sorted(renumbered[n] for n in sentence.citations)))
-            for sentence in said
+            for sentence in answer.sentences
         ]
         for hit in answer.hits:
             hits.setdefault(hit.chunk.id, replace(hit, rank=len(hits) + 1))

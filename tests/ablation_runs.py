@@ -97,6 +97,12 @@ PARTS = (
         instead={"rag.pipeline.answer_in_steps": lambda question, *, ask, model: ask(question)},
     ),
     Part(
+        "second parts of a question",
+        instead={
+            "rag.pipeline.answer_in_parts": lambda question, *, ask, written_out: ask(question)
+        },
+    ),
+    Part(
         "sentences chosen for the question",
         instead={"rag.evidence.EvidenceSet.scores": property(_by_rank)},
     ),

@@ -44,6 +44,7 @@ chat_models
 disagreement reasons
 confirmation
 answering steps
+parts
 pipeline
 batch terminal doctor rounds machine
 bench_parts

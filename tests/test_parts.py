@@ -1,0 +1,99 @@
+"""Who asks for two things is told both, and asked no more than was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+
+import pytest
+
+from rag.parts import answer_in_parts, in_parts
+from rag.records import Answer, AnswerUpdate
+from tests.test_steps import answered
+
+QUESTION = "Which bank's suite won in 2025, and how many of its staff use it?"
+SECOND = "How many of Acme's staff use its suite?"
+WON = answered(QUESTION, "Acme's suite won in 2025.")
+USED = answered(SECOND, "200,000 of Acme's staff use it.", "Acme's suite won in 2025.")
+
+
+def in_both(question: str, known: Mapping[str, Answer]) -> tuple[Answer, list[str], list[str]]:
+    """(the answer, what was asked for it, the drafts shown); unknown questions are abstained."""
+    asked: list[str] = []
+
+    def ask(part: str) -> Generator[AnswerUpdate, None, Answer]:
+        asked.append(part)
+        answer = known.get(part, answered(part))
+        yield AnswerUpdate(stage="writing", draft=answer.sentences[0].text)
+        return answer
+
+    def written_out(part: str, before: Answer) -> str:
+        assert f"{before.question.rstrip('?')}, and {part}" == question
+        return SECOND
+
+    answering = answer_in_parts(question, ask=ask, written_out=written_out)
+    drafts: list[str] = []
+    while True:
+        try:
+            drafts.append(next(answering).draft)
+        except StopIteration as end:
+            return end.value, asked, drafts
+
+
+def test_what_an_answer_leaves_out_is_asked_by_itself_and_said_after_it() -> None:
+    answer, asked, drafts = in_both(QUESTION, {QUESTION: WON, SECOND: USED})
+    assert asked == [QUESTION, SECOND]
+    assert answer.text == "Acme's suite won in 2025. [1] 200,000 of Acme's staff use it. [2]"
+    assert [citation.quote for citation in answer.citations] == [
+        "Acme's suite won in 2025.",
+        "200,000 of Acme's staff use it.",
+    ]
+    assert answer.question == QUESTION
+    # A reader sees what stands already while the rest is written.
+    assert drafts == [WON.sentences[0].text, f"{WON.text} {USED.sentences[0].text}"]
+
+
+@pytest.mark.parametrize("second", [{}, {SECOND: answered(SECOND, "In 2025 Acme's suite won.")}])
+def test_what_adds_nothing_is_not_said(second: dict[str, Answer]) -> None:
+    answer, asked, _ = in_both(QUESTION, {QUESTION: WON, **second})
+    assert asked == [QUESTION, SECOND]
+    assert (answer.sentences, answer.citations) == (WON.sentences, WON.citations)
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        (QUESTION, "Acme's suite won in 2025, and 200,000 of its staff use it."),
+        ("What did the mill burn, and when?", "The mill burned its oats in 1848."),
+        ("When did the mill burn, and who owned it?", "In 1848 Hollis Trent's mill burned."),
+        ("What does a clip cost?", "A clip costs $5."),
+        ("What do cats and dogs eat?", "Cats and dogs eat fish."),
+        (
+            "Which singer is known for her voice who was born in 1951, and who lives in Rome?",
+            "Bonnie Tyler is.",
+        ),
+    ],
+)
+def test_what_is_told_or_never_asked_is_not_asked_again(question: str, said: str) -> None:
+    assert in_both(question, {question: answered(question, said)})[1] == [question]
+
+
+def test_where_all_of_it_has_no_answer_no_part_is_asked() -> None:
+    answer, asked, _ = in_both(QUESTION, {SECOND: USED})
+    assert answer.abstained
+    assert asked == [QUESTION]
+
+
+@pytest.mark.parametrize(
+    ("question", "parts"),
+    [
+        ("who found the wreck and when", ("who found the wreck?", "when")),
+        (
+            "What is it good for, and at what price is it sold?",
+            ("What is it good for?", "at what price is it sold?"),
+        ),
+        ("Why is it so and so?", None),
+        ("Adobe and when it was founded", None),
+    ],
+)
+def test_a_second_part_asks_for_itself(question: str, parts: tuple[str, str] | None) -> None:
+    assert in_parts(question) == parts
