@@ -51,7 +51,7 @@ from rag import (
 # Of what should pass, how much each gate may refuse. In place of what the second refuses an
 # article's own words may be said.
 MOST_REFUSED_BEFORE = 0.05
-MOST_REFUSED_AFTER = 0.075
+MOST_REFUSED_AFTER = 0.05
 FOLDS = 10
 MOST_ALONE = 4  # pieces of a question's evidence that the model is asked about by themselves
 SHARED = 0.5  # of a long reference's words, or of a text's, that make the text tell of it
@@ -60,8 +60,10 @@ SIGNALS = {
     "with_model": ["points", "cosine", "anchors"],
     "without_model": ["cosine", "anchors"],
 }
-# Where the model finds an answer in the cited words alone, they mention what was asked about.
-DRAFT_SIGNALS = {"with_model": ["points"], "without_model": ["support", "mentioned"]}
+DRAFT_SIGNALS = {
+    "with_model": ["points", "alone", "mentioned"],
+    "without_model": ["support", "mentioned"],
+}
 
 
 def measure_questions(index: Path, cases: Sequence[Case], out: Path) -> None:
@@ -192,15 +194,15 @@ def learn_both(lines: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], dict
     """The contents of `answerability.json` and `confirmation.json`.
 
     The second gate learns from drafts that passed the check: right answers are to pass it, and
-    wrong ones are not, nor answers to what the articles do not answer. What lacks a number of the
+    wrong ones are not, nor answers to what the articles do not answer. What does not fit the
     question does not come so far.
     """
     answerable = [line["answerable"] for line in lines]
     first = learn_gate(lines, answerable, **SIGNALS, most_refused=MOST_REFUSED_BEFORE)
     drafts = [
-        line["draft"] | {"points": min(line["points"], line["draft"]["alone"])}
+        line["draft"] | {"points": line["points"]}
         for line in lines
-        if line["draft"] and line["draft"]["numbered"]
+        if line["draft"] and line["draft"]["fits"]
     ]
     right = [draft["right"] for draft in drafts]
     second = learn_gate(drafts, right, **DRAFT_SIGNALS, most_refused=MOST_REFUSED_AFTER)

@@ -10,15 +10,24 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from itertools import pairwise
 from typing import Any
 
 from rag.amounts import numbers, numbers_asked_about
 from rag.evidence import Evidence, EvidenceSet
-from rag.terms import WORD, fold_name, name_is_in, named_part, names
+from rag.terms import WORD, fold_name, is_function_word, name_is_in, named_part, names
+
+# They stand before the name of someone who has another first name.
+TITLES = frozenset(
+    "Bishop Captain Chancellor Chief Colonel Count Dame Director Doctor Dr Duke Emperor Empress "
+    "General Governor Judge Justice King Lady Lord Madame Major Miss Mr Mrs Ms Pope Premier "
+    "President Prince Princess Prof Professor Queen Saint Secretary Senator Sergeant Sir St".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +95,7 @@ def unmet_anchors(question: str, text: str) -> list[str]:
 
     Names that stand together are one: "Goldman Sachs".
     """
-    unmet = {name for name in names(question) if not name_is_in(name, text)}
+    unmet = unmet_names(question, text)
     written: list[str] = []
     end = 0  # of the name before, if that is unmet
     for match in WORD.finditer(question):
@@ -104,10 +113,49 @@ def unmet_anchors(question: str, text: str) -> list[str]:
     return [*dict.fromkeys(written), *values]
 
 
+def unmet_names(question: str, text: str) -> frozenset[str]:
+    """The question's names, folded, that `text` lacks, or has only as those of something else."""
+    lacking = {name for name in names(question) if not name_is_in(name, text)}
+    return lacking | swapped_names(question, text)
+
+
+def swapped_names(question: str, text: str) -> frozenset[str]:
+    """Names of the question, folded, of which `text` has the last word after other ones only.
+
+    A text with the Red Army in it and the Warsaw Uprising does not tell of the Red Army Uprising.
+    """
+    asked = names(question)
+    found: set[str] = set()
+    for before, word in pairwise(WORD.finditer(question)):
+        pair = {fold_name(named_part(match[0])) for match in (before, word)}
+        adjacent = question[before.end() : word.start()] == " "
+        if adjacent and pair <= asked and _is_of_another(before[0], word[0], question, text):
+            found |= pair
+    return frozenset(found)
+
+
+def _is_of_another(before: str, word: str, question: str, text: str) -> bool:
+    """Whether a text has `word` after other names than `before`, and nowhere the two together.
+
+    Anything may stand before an abbreviation, as in "generative AI".
+    """
+    if not word[:-1].istitle():
+        return False
+    first, last = re.escape(fold_name(before)), re.escape(fold_name(word))
+    together = rf"\b{first}(?:s|['\u2019]s)?[ -]{last}|\b{last} of (?:\w+ ){{0,2}}{first}\b"
+    if re.search(together, text, re.IGNORECASE):
+        return False
+    others = re.findall(rf"\b([A-Z][\w-]+)\.? {last.capitalize()}(?:s|['\u2019]s)?\b", text)
+    return any(
+        not is_function_word(name) and name not in TITLES and not name_is_in(name, question)
+        for name in others
+    )
+
+
 def _share_of_anchors(question: str, text: str) -> float:
     wanted_names, wanted_numbers = names(question), numbers_asked_about(question)
     wanted = len(wanted_names) + len(wanted_numbers)
     if not wanted:
         return 1.0
-    met = sum(name_is_in(name, text) for name in wanted_names)
+    met = len(wanted_names - unmet_names(question, text))
     return (met + len(wanted_numbers & numbers(text))) / wanted

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 # Below this the question is so far from every passage that the language model is not asked.
 HOPELESS = 0.05
 MOST_READINGS = 2  # before it is said that none of the evidence answers
+SURE = 0.5  # that a reading holds the answer: more is not read
 MOST_QUOTES = 3  # that are judged in place of a draft that did not hold, half a second each
 
 
@@ -157,8 +158,8 @@ def find_answer(
 ) -> tuple[Sequence[Evidence], float | None, Verdict]:
     """(what to answer from, how surely the model points there, the first gate's word on it).
 
-    It is the first of the readings that holds the answer. Where none does, the word is on the
-    likeliest. Without the model's word one reading is as good as another.
+    It is the first of the readings that surely holds the answer; where none does, the likeliest.
+    Without the model's word one reading is as good as another.
     """
     judged: list[tuple[Sequence[Evidence], float | None, Verdict]] = []
     for read in readings:
@@ -168,7 +169,7 @@ def find_answer(
         why = f"{probability:.0%} likely; answered from {threshold:.0%}"
         gate = Verdict("Do the passages hold the answer?", answerable, probability, why)
         judged.append((read, signals.points, gate))
-        if answerable or signals.points is None:
+        if probability >= SURE or signals.points is None:
             break
     return max(judged, key=lambda reading: reading[2].support)
 

@@ -3,9 +3,9 @@
 Every sentence of a draft may be near the articles' own and yet answer another question: the
 price of an image where a video was asked for, one company's figure told of another. So the
 language model reads what the draft cites once more, and nothing else, and points at it or not
-(`rag.pointing`). A logistic model judges by that, or by how surely it pointed before, if that is
-less; for a model that has not learned to point, by how well the cited words back the sentences and
-whether all names and numbers of the question stand in the cited passages.
+(`rag.pointing`). A logistic model judges by that, by how surely it pointed before, and by whether
+all names and numbers of the question stand in the cited passages; for a model that has not learned
+to point, by the latter and how well the cited words back the sentences.
 
 The weights stand in `confirmation.json`, with the figures that justify them; `python -m
 eval.calibrate` learns them again.
@@ -20,7 +20,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from rag.amounts import amounts, numbers, numbers_asked_about
-from rag.answerability import learned, probability_of, unmet_anchors
+from rag.answerability import learned, probability_of, swapped_names, unmet_anchors
 from rag.evidence import Evidence, EvidenceSet, own_words
 from rag.pointing import Pointer
 from rag.records import Verdict
@@ -74,15 +74,16 @@ SHARE_WORD = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class DraftSignals:
-    """What speaks for and against a draft; `points` is None where no model points."""
+    """What speaks for and against a draft; None is what no model pointed at."""
 
-    # Log-odds of an answer, the lower of those in what is cited alone and in all that was read.
-    points: float | None
+    points: float | None  # log-odds of an answer in all that was read
+    alone: float | None  # the same in what is cited alone
     support: float  # mean over the sentences, 0..1
     mentioned: float  # 1 if the cited passages mention all names and numbers asked about, else 0
-    # The cited passages have all numbers asked about, all names if a number is asked for, and
-    # something of what is counted; the draft has no other years, and a sum or a share if asked.
-    numbered: bool
+    # The cited passages have all numbers asked about, no name of the question as another's, all of
+    # its names if a number is asked for, and something of what is counted; the draft has no other
+    # years, and a sum or a share if asked.
+    fits: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +92,19 @@ class DraftWeights:
 
     bias: float
     points: float
+    alone: float
     support: float
     mentioned: float
     threshold: float
 
     def probability(self, signals: DraftSignals) -> float:
         """How likely the draft answers the question, 0..1; what was said of 2030 is not of 2035."""
-        if not signals.numbered:
+        if not signals.fits:
             return 0.0
         total = (
             self.bias
             + self.points * (signals.points or 0.0)
+            + self.alone * (signals.alone or 0.0)
             + self.support * signals.support
             + self.mentioned * signals.mentioned
         )
@@ -116,15 +119,16 @@ def draft_weights() -> tuple[DraftWeights, DraftWeights]:
 
 
 def measure_draft(findings: Sequence[Finding], *, question: str) -> DraftSignals:
-    """The signals, but for `points`, of a draft of which something was kept."""
+    """The signals, but for those of a model, of a draft of which something was kept."""
     kept = [finding for finding in findings if finding.kept]
     cited = cited_by(kept)
     said = " ".join(finding.text for finding in kept)
     return DraftSignals(
         points=None,
+        alone=None,
         support=sum(finding.support for finding in kept) / len(kept),
         mentioned=float(not unmet_in(question, cited)),
-        numbered=_numbers_fit(said, question, cited),
+        fits=_fits(said, question, cited),
     )
 
 
@@ -132,7 +136,7 @@ def verdict_on(words: Sequence[Evidence], *, pointer: Pointer) -> Verdict:
     """Whether an article's own words answer the question, in place of a draft or after it."""
     asked = "Do these words answer this question?"
     question = pointer.question
-    fits = _numbers_fit(" ".join(own_words(words)), question, words)
+    fits = _fits(" ".join(own_words(words)), question, words)
     if not fits or not may_answer(question, words):
         return Verdict(asked, False, 0.0, "they lack its names or a number")
     probability = probability_of(pointer.log_odds(words))
@@ -150,9 +154,9 @@ def draft_verdict(
     """Whether what was kept answers the question; what it cites is read again by itself."""
     asked = "Does the draft answer this question?"
     signals = measure_draft(findings, question=evidence.question)
-    if pointer and signals.numbered:  # else it cannot be said anyhow
+    if pointer and signals.fits:  # else it cannot be said anyhow
         alone = pointer.log_odds(evidence.with_antecedents(cited_by(findings)))
-        signals = replace(signals, points=alone if points is None else min(alone, points))
+        signals = replace(signals, points=points, alone=alone)
     probability, threshold = draft_probability(signals)
     why = f"{probability:.0%} likely; said from {threshold:.0%}"
     return Verdict(asked, probability >= threshold, probability, why)
@@ -168,10 +172,11 @@ def unmet_in(question: str, cited: Sequence[Evidence]) -> list[str]:
     return unmet_anchors(question, _surroundings(cited))
 
 
-def _numbers_fit(said: str, question: str, cited: Sequence[Evidence]) -> bool:
-    """See `DraftSignals.numbered`."""
+def _fits(said: str, question: str, cited: Sequence[Evidence]) -> bool:
+    """See `DraftSignals.fits`."""
     return (
         numbers_asked_about(question) <= numbers(_surroundings(cited))
+        and not swapped_names(question, _surroundings(cited))
         and not (NUMBER_ASKED.search(question) and unmet_in(_asking(question), cited))
         and not _tells_of_other_years(said, question)
         and not _owes_a_sum(said, question)

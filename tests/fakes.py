@@ -78,8 +78,8 @@ class ScriptedChat(BaseChatModel):
 class PointingChat(ScriptedChat):
     """Has learned to point besides.
 
-    `belief` is the log-odds that it finds an answer in what it reads, and the contrary if no fact
-    has `answering` in it.
+    `belief` is the log-odds that it finds an answer in what it reads; where no fact has `answering`
+    in it, it is sure that none is there.
     """
 
     belief: float
@@ -89,7 +89,7 @@ class PointingChat(ScriptedChat):
     def beginning_log_odds(self, messages: list[BaseMessage], text: str) -> float:
         assert text == NO_LINE
         facts = str(messages[-1].text).partition("Question:")[0]
-        return -self.belief if self.answering in facts else self.belief
+        return -self.belief if self.answering in facts else 9.0
 
 
 def _result(message: AIMessage) -> ChatResult:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from rag.answerability import Signals, learned_weights, measure
-from rag.answering import MOST_READINGS, find_answer, weigh
+from rag.answering import MOST_READINGS, SURE, find_answer, weigh
 from rag.evidence import EvidenceSet
 from rag.pointing import pointer_of
 from tests.fakes import PointingChat, ScriptedChat, WordEmbedder
@@ -50,6 +50,27 @@ def test_where_nothing_read_answers_it_reads_on_once(answering: str, found: int 
     assert points == (-9.0 if found is None else 9.0)
     if found is not None:
         assert read == readings[found]
+
+
+@pytest.mark.parametrize(("second", "chosen"), [(9.0, 1), (-9.0, 0)])
+def test_it_reads_on_where_it_is_not_sure_and_answers_from_the_surer(
+    second: float, chosen: int
+) -> None:
+    evidence = EvidenceSet(
+        ASKED, [hit("A video clip costs $5. A sound clip costs $6.")], embedder=WordEmbedder()
+    )
+    readings = [[piece] for piece in evidence.pieces]
+    weights = learned_weights()[0]
+    signals = measure(evidence, readings[0])
+    unsure = -weights.bias - weights.cosine * signals.cosine - weights.anchors * signals.anchors
+    unsure = (unsure - 0.5) / weights.points
+    assert weights.threshold < weights.probability(replace(signals, points=unsure)) < SURE
+    pointer = pointer_of(ASKED, model=PointingChat(reply=lambda _: "", belief=0.0))
+    assert pointer
+    pointer._read = {(readings[0][0],): unsure, (readings[1][0],): second}
+    read, _, gate = find_answer(evidence, readings, pointer=pointer)
+    assert gate.kept
+    assert read == readings[chosen]
 
 
 @pytest.mark.parametrize(

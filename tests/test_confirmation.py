@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from langchain_core.messages import BaseMessage
 
+from rag.answerability import swapped_names
 from rag.answering import judge_draft
 from rag.confirmation import (
     DraftSignals,
@@ -95,6 +96,31 @@ def test_what_the_cited_passages_do_not_mention_is_named(question: str, unmet: l
     assert unmet_in(question, cited) == unmet
 
 
+@pytest.mark.parametrize(
+    ("question", "swapped"),
+    [
+        ("When did the Red Army Uprising begin?", {"army", "uprising"}),
+        ("When did the Warsaw Uprising begin?", set()),
+        ("When did the Uprising begin?", set()),
+        ("Who led the Red Army's Guard?", set()),
+        ("What did Winston Churchill say of it?", set()),
+        ("Who led the Guard Reserve?", set()),
+        ("What does Acme AI do?", set()),
+    ],
+)
+def test_a_name_of_which_the_passage_has_half_after_another_is_not_that_name(
+    question: str, swapped: set[str]
+) -> None:
+    text = (
+        "The Warsaw Uprising began in 1944. The Guard of the Red Army waited. Generative AI cannot "
+        "tell why. President Churchill was told. The Reserve was not."
+    )
+    assert swapped_names(question, text) == swapped
+    cited = evidence_of(hits(text))
+    finding = Finding("It began in 1944.", tuple(cited), 1.0, "")
+    assert measure_draft([finding], question=question).fits is not bool(swapped)
+
+
 def test_what_is_named_in_the_same_passage_counts_as_mentioned() -> None:
     evidence = EvidenceSet(
         "How much did Acme save?",
@@ -104,18 +130,18 @@ def test_what_is_named_in_the_same_passage_counts_as_mentioned() -> None:
     findings = [check("Heinz lowered its production costs by 70%.", evidence)]
     signals = measure_draft(findings, question=evidence.question)
     assert signals == DraftSignals(
-        points=None, support=findings[0].support, mentioned=1.0, numbered=True
+        points=None, alone=None, support=findings[0].support, mentioned=1.0, fits=True
     )
 
 
 def test_the_learned_weights_point_the_right_way() -> None:
     for weights in draft_weights():
-        likely = DraftSignals(points=3.0, support=0.9, mentioned=1.0, numbered=True)
+        likely = DraftSignals(points=3.0, alone=3.0, support=0.9, mentioned=1.0, fits=True)
         worse = [
             replace(likely, mentioned=0.0),
-            replace(likely, points=-3.0),
+            replace(likely, points=-3.0, alone=-3.0),
             replace(likely, support=0.5),
-            replace(likely, numbered=False),
+            replace(likely, fits=False),
         ]
         assert all(weights.probability(w) <= weights.probability(likely) for w in worse)
         assert weights.probability(likely) >= weights.threshold
@@ -127,7 +153,7 @@ def test_nothing_cited_is_nothing_near() -> None:
 
 
 @pytest.mark.parametrize(
-    ("question", "draft", "numbered"),
+    ("question", "draft", "fits"),
     [
         ("Who patented an engine in 1883?", "Watt patented an engine in 1781.", False),
         ("Who patented an engine in 1781?", "Watt patented an engine in 1781.", True),
@@ -137,17 +163,17 @@ def test_nothing_cited_is_nothing_near() -> None:
     ],
 )
 def test_an_answer_gives_a_year_that_was_asked_about_or_none(
-    question: str, draft: str, numbered: bool
+    question: str, draft: str, fits: bool
 ) -> None:
     text = "Watt patented an engine in 1781. In 1883 the engine was painted green."
     evidence = EvidenceSet(question, hits(text), embedder=WordEmbedder())
     findings = [check(draft, evidence)]
     assert findings[0].kept, findings[0].why
-    assert measure_draft(findings, question=question).numbered == numbered
+    assert measure_draft(findings, question=question).fits == fits
 
 
 @pytest.mark.parametrize(
-    ("question", "draft", "numbered"),
+    ("question", "draft", "fits"),
     [
         ("How much did the suite cost Acme?", "The suite cost Acme 200 employees.", False),
         ("How much money has Acme saved?", "Acme has saved 200 employees.", False),
@@ -170,11 +196,11 @@ def test_an_answer_gives_a_year_that_was_asked_about_or_none(
     ],
 )
 def test_a_number_that_was_asked_for_is_told_and_of_what_it_was_asked(
-    question: str, draft: str, numbered: bool
+    question: str, draft: str, fits: bool
 ) -> None:
     pieces = EvidenceSet(question, hits(draft), embedder=WordEmbedder()).pieces
     findings = [Finding(draft, tuple(pieces), 0.9, "as if nothing had been checked")]
-    assert measure_draft(findings, question=question).numbered == numbered
+    assert measure_draft(findings, question=question).fits == fits
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ def test_a_draft_whose_words_are_no_answer_alone_gives_way_to_words_that_are(
     answering: str, said: str
 ) -> None:
     draft = "A generated image costs $0.01 to $0.50."
-    made = assistant(draft, answering=answering)
+    made = assistant(draft, belief=1.0, answering=answering)
     answer = made.invoke("What does a generated one cost?")
     check_laws(answer)
     assert [sentence.text for sentence in answer.sentences] == [said]
