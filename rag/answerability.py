@@ -116,7 +116,7 @@ def unmet_anchors(question: str, text: str) -> list[str]:
 def unmet_names(question: str, text: str) -> frozenset[str]:
     """The question's names, folded, that `text` lacks, or has only as those of something else."""
     lacking = {name for name in names(question) if not name_is_in(name, text)}
-    return lacking | swapped_names(question, text)
+    return swapped_names(question, text) | lacking
 
 
 def swapped_names(question: str, text: str) -> frozenset[str]:

@@ -1,9 +1,9 @@
-"""A question that asks for two things: what the answer to all of it leaves out is asked by itself.
+"""A question that asks for two things: the number, date or name that its answer leaves out.
 
 A small model that is asked "Which bank's suite won, and how many of its staff use it?" often tells
-the bank alone, and nobody misses the number. So where no number, date or new name is told for a
-part that asks for one, or where the part asks for more than that, it is asked again in words of its
-own, as a follow-up would be, and what it adds is said after the rest.
+the bank alone, and nobody misses the number. So where a part asks for a number, a date or someone,
+and none is told, it is asked by itself, after what was told, and what it adds is said after the
+rest. Whether a reason or an explanation is missing cannot be seen so.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ ASKS_WHEN = re.compile(
 ASKS_WHO = re.compile(r"^who(?:m|se)?\b", re.IGNORECASE)
 
 
-def in_parts(question: str) -> tuple[str, str] | None:
-    """The two questions in one that are joined by "and"; None where there is only one.
+def second_part(question: str) -> str | None:
+    """The question that is joined to another by "and"; None where there is only one.
 
-    >>> in_parts("Who found it, and when?")
-    ('Who found it?', 'when?')
+    >>> second_part("Who found it, and when?")
+    'when?'
     """
     for match in AND_ASKS.finditer(question):
         first, second = question[: match.start()], question[match.end() :]
@@ -40,30 +40,28 @@ def in_parts(question: str) -> tuple[str, str] | None:
         # "... the singer who is known for her voice and who was born in 1951" asks for one thing.
         describes = asks and CLAUSE.search(first, asks.end()) and CLAUSE.match(second)
         if asks and not describes:
-            return f"{first}?", second
+            return second
     return None
 
 
-def answer_in_parts(
-    question: str, *, ask: Callable[[str], Asking], written_out: Callable[[str, Answer], str]
-) -> Asking:
+def answer_in_parts(question: str, *, ask: Callable[[str], Asking]) -> Asking:
     """The answer to a question, with what it leaves out of a second one that is joined to it.
 
-    `ask` answers one question; `written_out` makes the second part stand by itself after the
-    answer to the first. Yields its updates, and returns the joined `Answer`.
+    `ask` answers one question. Yields its updates, and returns the joined `Answer`.
     """
     answer = yield from ask(question)
-    parts = in_parts(question)
-    if parts is None or answer.abstained or _is_told(parts[1], question, answer):
+    part = second_part(question)
+    if part is None or answer.abstained or _is_told(part, question, answer):
         return answer
-    second = ask(written_out(parts[1], replace(answer, question=parts[0])))
+    asked = f"{answer.sentences[0].text} {part[:1].upper()}{part[1:].rstrip('?')}?"
+    second = ask(asked)
     while True:
         try:
             update = next(second)
         except StopIteration as end:
             more: Answer = end.value
             break
-        draft = f"{answer.text} {update.draft}" if update.draft else update.draft
+        draft = f"{answer.text} {update.draft}" if update.draft else ""
         yield replace(update, draft=draft)
     added = () if more.abstained else tuple(s for s in more.sentences if _adds(s, answer))
     if not added:
@@ -73,13 +71,13 @@ def answer_in_parts(
 
 
 def _is_told(part: str, question: str, answer: Answer) -> bool:
-    """Whether an answer has a number, a date or a new name, if a part asks for such a thing."""
+    """Whether an answer has the number, date or new name that a part asks for, if it does."""
     said = " ".join(sentence.text for sentence in answer.sentences)
     if ASKS_HOW_MUCH.search(part):
         return bool(numbers(said) - numbers(question))
     if ASKS_WHEN.search(part):
         return any(kind == "year" for _, kind in set(amounts(said)) - set(amounts(question)))
-    return bool(ASKS_WHO.search(part) and names(f"of {said}") - names(question))
+    return not ASKS_WHO.search(part) or bool(names(f"of {said}") - names(question))
 
 
 def _adds(sentence: Sentence, answer: Answer) -> bool:

@@ -101,14 +101,8 @@ class Assistant(Runnable[AssistantInput, Answer]):
         def ask_all(asked: str) -> Generator[AnswerUpdate, None, Answer]:
             return answer_in_steps(asked, ask=ask, model=self.model)
 
-        def written_out(part: str, before: Answer) -> str:
-            said = [("user", before.question), ("assistant", before.text)]
-            return self.follow_ups.resolve(part, said).standalone
-
         if self.settings.verify:
-            answer = yield from answer_in_parts(
-                query.standalone, ask=ask_all, written_out=written_out
-            )
+            answer = yield from answer_in_parts(query.standalone, ask=ask_all)
         else:
             answer = yield from ask(query.standalone)
         yield AnswerUpdate(stage="done", answer=answer)

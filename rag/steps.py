@@ -79,8 +79,8 @@ def answer_in_steps(question: str, *, ask: Callable[[str], Asking], model: BaseC
         answer = yield from ask(asked[-1])
     if answer.abstained or not said:
         return whole
-    steps = [*(replace(step, sentences=step.sentences[:1]) for step in said), answer]
-    return replace(joined(steps), question=whole.question, understood=" ".join(asked))
+    told = [*(replace(step, sentences=step.sentences[:1]) for step in said), answer]
+    return replace(joined(told), question=whole.question, understood=" ".join(asked))
 
 
 def describes(question: str) -> bool:

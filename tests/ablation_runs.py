@@ -98,9 +98,7 @@ PARTS = (
     ),
     Part(
         "second parts of a question",
-        instead={
-            "rag.pipeline.answer_in_parts": lambda question, *, ask, written_out: ask(question)
-        },
+        instead={"rag.pipeline.answer_in_parts": lambda question, *, ask: ask(question)},
     ),
     Part(
         "sentences chosen for the question",
