@@ -7,7 +7,7 @@ not told of Acme; and the price of a video clip is not that of an audio clip.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from decimal import Decimal
 
 from rag.amounts import amounts, amounts_of_things, numbers, numbers_asked_about, ranges
@@ -69,7 +69,7 @@ def number_fault(
             ]
             if not near or any(not any(is_named(name, text) for text in near) for name in of):
                 return f"the number {_listed([value])} is not told of what the sentence names"
-            if kind != "year" and _is_of_another_sort(value, clause, sentence, cited):
+            if kind != "year" and _is_of_another_sort(value, clause, sentence, named, cited):
                 return f"the number {_listed([value])} is that of another sort of thing"
     return ""
 
@@ -196,23 +196,24 @@ def _is_of_another_thing(
 
 
 def _is_of_another_sort(
-    value: Decimal, clause: str, sentence: str, cited: Sequence[Evidence]
+    value: Decimal, clause: str, sentence: str, named: frozenset[str], cited: Sequence[Evidence]
 ) -> bool:
     """Whether a number is told of a sort of thing that its evidence tells it of another sort of.
 
     "An audio clip costs $5" against "a video clip costs $5": the same word, told apart by the one
-    before it, which the other text has nowhere.
+    before it, which the other text has nowhere, and which is no name.
     """
     said = content_words(sentence)
     sources = [item for item in cited if value in numbers(item.reading)]
-    return bool(sources) and all(_is_of_another(clause, said, item) for item in sources)
+    sorts = {pair for pair in word_pairs(clause) if pair[0] not in content_words(" ".join(named))}
+    return bool(sources) and all(_is_of_another(sorts, said, item) for item in sources)
 
 
-def _is_of_another(clause: str, said: frozenset[str], item: Evidence) -> bool:
+def _is_of_another(sorts: Set[tuple[str, str]], said: frozenset[str], item: Evidence) -> bool:
     held = content_words(item.headed_reading)
     return any(
         same == thing and one not in held and other not in said
-        for one, thing in word_pairs(clause)
+        for one, thing in sorts
         for other, same in word_pairs(item.reading)
     )
 

@@ -24,6 +24,17 @@ COUNT = re.compile(
     re.IGNORECASE,
 )
 DEMONYM = re.compile(r"(?:ia|a)n?$")  # what tells "African" from "Africa"
+# What has several names of its own; the abbreviations are no words.
+COUNTRIES = (
+    (
+        frozenset("us u.s usa u.s.a america american states united".split()),
+        re.compile(r"\b(?:U\.?S\.?(?:A\b)?|United States|American?)(?![a-z])"),
+    ),
+    (
+        frozenset("uk u.k britain british kingdom united".split()),
+        re.compile(r"\b(?:U\.?K|United Kingdom|Britain|British)(?![a-z])"),
+    ),
+)
 SHORTEST_ROOT = 5  # "Canad-ian"; "Ital-ian" would be taken for too much
 SCALES = {
     "k": 10**3,
@@ -218,8 +229,11 @@ def fold_name(word: str) -> str:
 def name_is_in(name: str, text: str) -> bool:
     """Whether a folded name stands in a text as a word, in any case, or as part of a compound.
 
-    "African" is in a text that has "Africa", and the other way round.
+    "African" is in a text that has "Africa", and the other way round; so is "Britain" where the
+    text has "UK".
     """
+    if any(name in called and country.search(text) for called, country in COUNTRIES):
+        return True
     spelled = re.escape(name)
     root = DEMONYM.sub("", name)
     if root != name and len(root) >= SHORTEST_ROOT:

@@ -24,6 +24,14 @@ from tests.passages import found, hit, two_articles
             )
         ),
         ("Acme sells five times as much ink.", "Acme sold ink five years ago.", False),
+        *(  # which park it is, its name tells; that another is for dogs is beside the point
+            (
+                "Woodward Park is large. Its theatre seats 2,500 people, and a dog park is near.",
+                f"The theatre at {park} Park seats 2,500 people.",
+                park == "Woodward",
+            )
+            for park in ("Woodward", "Roeding")
+        ),
         ("Acme sells 3x to 5x as much ink.", "Acme sells between 3 and 5 times as much.", True),
         ("Five years ago Acme sold ink.", "Acme sold ink five years ago.", True),
         ("Combined with ink, Acme sells paper for $5.", "Acme sells paper for $5.", True),

@@ -50,6 +50,12 @@ def test_names_are_what_is_printed_as_one(text: str, expected: set[str]) -> None
         ("jordan", "Jordans of Jorda", True),
         ("jordan", "in Jordia", False),
         ("american", "the Americas", True),
+        ("uk", "It is sold in Britain.", True),
+        ("britain", "It is sold in the UK.", True),
+        ("kingdom", "It is sold in the U.K.", True),
+        ("us", "It is sold in the United States.", True),
+        ("america", "It is sold in the US.", True),
+        ("britain", "It is sold in the US.", False),
     ],
 )
 def test_a_name_is_found_as_a_word_only(name: str, text: str, found: bool) -> None:
