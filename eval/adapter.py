@@ -15,6 +15,7 @@ needs the packages of `pip install -e ".[dev]"` and 12 GB of memory.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import math
 import random
 import time
@@ -102,6 +103,11 @@ def batches(lessons: Sequence[Tokens], *, shuffle: random.Random) -> list[list[T
     return found
 
 
+def fingerprint(mixed: Sequence[Sequence[Tokens]]) -> str:
+    """A text that is the same for the same lessons in the same batches."""
+    return hashlib.sha256(repr(mixed).encode()).hexdigest()
+
+
 def rate_at(done: float) -> float:
     """The learning rate where this share of the way is done, 0..1.
 
@@ -134,7 +140,8 @@ def learn(
     """Learn an adapter to a model from all lessons, or for so long; write it.
 
     It goes on from the adapter `start`, if there is one. What a run that was cut had learned lies
-    beside `out` and is gone on from.
+    beside `out` and is gone on from. Raises `CannotGoOn` where `start` is for another model, or
+    the run that was cut had other lessons.
     """
     import torch
 
@@ -150,6 +157,8 @@ def learn(
     state = out.with_suffix(".state")
     if state.exists():
         kept = torch.load(state)
+        if kept["lessons"] != fingerprint(mixed):
+            raise CannotGoOn(f"{state} is of other lessons: give those, or delete it")
         learned, spent, smooth = kept["learned"], kept["spent"], kept["smooth"]
         optimizer.load_state_dict(kept["optimizer"])
         for weight, value in zip(weights, kept["weights"], strict=True):
@@ -172,7 +181,8 @@ def learn(
         print(f"\r{learned} of {len(mixed)}, loss {smooth:.3f}, {left:.0f} min left ", end="")
         if learned % KEPT_EVERY == 0:
             kept = {"learned": learned, "spent": spent, "smooth": smooth, "weights": weights}
-            torch.save({**kept, "optimizer": optimizer.state_dict()}, state)
+            kept |= {"lessons": fingerprint(mixed), "optimizer": optimizer.state_dict()}
+            torch.save(kept, state)
     write(adapted, out)
     state.unlink(missing_ok=True)
     print(f"\n{out} is written, from {sum(map(len, mixed[:learned]))} lessons.")
@@ -232,19 +242,19 @@ def adapt(model: Any) -> dict[str, Any]:
     return adapted
 
 
-class AdapterMismatch(ValueError):
-    """An adapter is for another model than is to go on from it."""
+class CannotGoOn(ValueError):
+    """What was learned before is for another model, or from other lessons."""
 
 
 def resume(adapted: Mapping[str, Any], start: LowRankAdapter) -> None:
-    """Set what was adapted to what an adapter has learned; `AdapterMismatch` if it was another."""
+    """Set what was adapted to what an adapter has learned; `CannotGoOn` if it was another."""
     import torch
 
     for name, pair in adapted.items():
         for end, weight in (("lora_a", pair.down), ("lora_b", pair.up)):
             value = start.matrices.get(f"{name}.{end}")
             if value is None or value.shape != tuple(weight.shape):
-                raise AdapterMismatch(f"no {name}.{end} of {tuple(weight.shape)} in it")
+                raise CannotGoOn(f"--from: no {name}.{end} of {tuple(weight.shape)} in it")
             weight.data.copy_(torch.tensor(value))
 
 
@@ -280,8 +290,8 @@ def main() -> None:
     model = open_weights(model_file(load_settings()))
     try:
         learn(model, lessons, out=arguments.out, minutes=arguments.minutes, start=start)
-    except AdapterMismatch as error:
-        parser.error(f"--from {arguments.start}: {error}")
+    except CannotGoOn as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ def test_an_adapter_of_another_model_is_not_gone_on_from(tmp_path: Path) -> None
         {"blk.12.attn_q.weight": SimpleNamespace(down=torch.ones(8, 9), up=torch.ones(9, 8))},
         tmp_path / "other.gguf",
     )
-    with pytest.raises(adapter.AdapterMismatch, match="attn_q"):
+    with pytest.raises(adapter.CannotGoOn, match="attn_q"):
         adapter.resume(adapt(small_model()), read_adapter(tmp_path / "other.gguf"))
 
 
@@ -104,6 +104,8 @@ def test_a_run_that_was_cut_goes_on_and_learns_what_an_uncut_one_does(
         patch.setattr(adapter, "loss_of", loss_of)
         adapter.learn(small_model(), lessons, out=cut, minutes=1e6)
     assert not cut.exists()
+    with pytest.raises(adapter.CannotGoOn, match=r"cut\.state is of other lessons"):
+        adapter.learn(small_model(), lessons[1:], out=cut, minutes=1e6)
     adapter.learn(small_model(), lessons, out=cut, minutes=1e6)
     assert cut.read_bytes() == whole.read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cut.gguf", "whole.gguf"]
