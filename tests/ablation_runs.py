@@ -104,6 +104,14 @@ PARTS = (
         "sentences chosen for the question",
         instead={"rag.evidence.EvidenceSet.scores": property(_by_rank)},
     ),
+    Part("reading on", instead={"rag.answering.MOST_READINGS": 1}),
+    Part(
+        "half a name, of the gates",
+        instead={
+            f"rag.{room}.swapped_names": lambda question, text: frozenset()
+            for room in ("answerability", "confirmation")
+        },
+    ),
     Part("the first gate", instead={"rag.answering.weigh": _answered_anyway}),
     Part(
         "the second gate",
