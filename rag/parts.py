@@ -61,8 +61,7 @@ def answer_in_parts(question: str, *, ask: Callable[[str], Asking]) -> Asking:
         except StopIteration as end:
             more: Answer = end.value
             break
-        draft = f"{answer.text} {update.draft}" if update.draft else ""
-        yield replace(update, draft=draft)
+        yield replace(update, draft=f"{answer.text} {update.draft}".rstrip())
     added = () if more.abstained else tuple(s for s in more.sentences if _adds(s, answer))
     if not added:
         return replace(answer, timings=more.timings)

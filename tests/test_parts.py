@@ -23,6 +23,7 @@ def in_both(question: str, known: Mapping[str, Answer]) -> tuple[Answer, list[st
     def ask(part: str) -> Generator[AnswerUpdate, None, Answer]:
         asked.append(part)
         answer = known.get(part, answered(part))
+        yield AnswerUpdate(stage="reading")
         yield AnswerUpdate(stage="writing", draft=answer.sentences[0].text)
         return answer
 
@@ -45,7 +46,12 @@ def test_what_an_answer_leaves_out_is_asked_by_itself_and_said_after_it() -> Non
     ]
     assert answer.question == QUESTION
     # A reader sees what stands already while the rest is written.
-    assert drafts == [WON.sentences[0].text, f"{WON.text} {USED.sentences[0].text}"]
+    assert drafts == [
+        "",
+        WON.sentences[0].text,
+        WON.text,
+        f"{WON.text} {USED.sentences[0].text}",
+    ]
 
 
 @pytest.mark.parametrize("second", [{}, {SECOND: answered(SECOND, "In 2025 Acme's suite won.")}])
