@@ -153,11 +153,12 @@ def learn(
     weights = [weight for pair in adapted.values() for weight in (pair.down, pair.up)]
     optimizer = torch.optim.AdamW(weights, weight_decay=0.0, betas=(0.9, 0.98))
     mixed = batches(lessons, shuffle=random.Random(0))
+    these = fingerprint(mixed)
     learned, spent, smooth = 0, 0.0, 0.0
     state = out.with_suffix(".state")
     if state.exists():
         kept = torch.load(state)
-        if kept["lessons"] != fingerprint(mixed):
+        if kept["lessons"] != these:
             raise CannotGoOn(f"{state} is of other lessons: give those, or delete it")
         learned, spent, smooth = kept["learned"], kept["spent"], kept["smooth"]
         optimizer.load_state_dict(kept["optimizer"])
@@ -181,7 +182,7 @@ def learn(
         print(f"\r{learned} of {len(mixed)}, loss {smooth:.3f}, {left:.0f} min left ", end="")
         if learned % KEPT_EVERY == 0:
             kept = {"learned": learned, "spent": spent, "smooth": smooth, "weights": weights}
-            kept |= {"lessons": fingerprint(mixed), "optimizer": optimizer.state_dict()}
+            kept |= {"lessons": these, "optimizer": optimizer.state_dict()}
             torch.save(kept, state)
     write(adapted, out)
     state.unlink(missing_ok=True)

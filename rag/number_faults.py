@@ -205,7 +205,8 @@ def _is_of_another_sort(
     """
     said = content_words(sentence)
     sources = [item for item in cited if value in numbers(item.reading)]
-    sorts = {pair for pair in word_pairs(clause) if pair[0] not in content_words(" ".join(named))}
+    called = content_words(" ".join(named))
+    sorts = {(one, thing) for one, thing in word_pairs(clause) if one not in called}
     return bool(sources) and all(_is_of_another(sorts, said, item) for item in sources)
 
 
