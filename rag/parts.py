@@ -13,8 +13,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rag.amounts import amounts, numbers
+from rag.descriptions import CLAUSE, INTERROGATIVE
 from rag.records import Answer, Sentence
-from rag.steps import CLAUSE, INTERROGATIVE, Asking, joined
+from rag.steps import Asking, joined
 from rag.terms import content_words, names
 
 AND_ASKS = re.compile(
