@@ -89,14 +89,20 @@ def check(sentence: str, evidence: EvidenceSet) -> Finding:
 
 
 def _without_yes(sentence: str, question: str) -> str:
-    """A sentence without the "yes" or "no" before it, if it is not about what was asked.
+    """A sentence without the "yes" or "no" before it, if that does not answer what was asked.
 
-    "Yes, Midjourney makes images" is no yes to "Is Midjourney an LLM?".
+    "Yes, Midjourney makes images" is no yes to "Is Midjourney an LLM?", nor is "Yes, most tools
+    need no skills" to "Do you need skills?".
     """
     answer = YES_OR_NO.match(sentence)
+    if not answer:
+        return sentence
     asked = content_words(question)
+    contradicts = answer[0].lower().startswith("yes") and not denials(question)
+    contradicts = contradicts and bool(denied(sentence) & asked)
     repeats = len(content_words(sentence) & asked) > MOSTLY * len(asked)
-    if not answer or repeats or all(name_is_in(name, sentence) for name in names(question)):
+    about_it = repeats or all(name_is_in(name, sentence) for name in names(question))
+    if about_it and not contradicts:
         return sentence
     rest = sentence[answer.end() :]
     return f"{rest[:1].upper()}{rest[1:]}"
