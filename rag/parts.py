@@ -1,9 +1,9 @@
-"""A question that asks for two things: the number, date or name that its answer leaves out.
+"""A question that asks for two things: what its answer leaves out of the second.
 
 A small model that is asked "Which bank's suite won, and how many of its staff use it?" often tells
-the bank alone, and nobody misses the number. So where a part asks for a number, a date or someone,
-and none is told, it is asked by itself, after what was told, and what it adds is said after the
-rest. Whether a reason or an explanation is missing cannot be seen so.
+the bank alone, and nobody misses the number. So the second part is asked by itself, after what was
+told, and what it adds is said after the rest. Whether a number, a date or someone is missing can
+be seen; whether anything else is cannot, so that is asked for always, and said if it is sure.
 """
 
 from __future__ import annotations
@@ -16,17 +16,26 @@ from rag.amounts import amounts, numbers
 from rag.descriptions import CLAUSE, INTERROGATIVE
 from rag.records import Answer, Sentence
 from rag.steps import Asking, joined
-from rag.terms import content_words, names
+from rag.terms import content_words, coverage, names
 
 AND_ASKS = re.compile(
     rf"[,;]? and (?:also )?(?=(?:(?:in|at|on|by|for|from|to|of|with) )?{INTERROGATIVE.pattern})",
     re.IGNORECASE,
 )
-ASKS_HOW_MUCH = re.compile(r"\bhow (?:many|much)\b", re.IGNORECASE)
-ASKS_WHEN = re.compile(
-    r"\bwhen\b|\b(?:what|which) (?:day|date|month|year|decade|century)\b", re.IGNORECASE
-)
+# What asks for an amount, and the kinds of amounts that it may ask for.
+ASKS_AMOUNT = {
+    re.compile(rf"\b(?:{asks})\b", re.IGNORECASE): frozenset(kinds.split())
+    for asks, kinds in (
+        ("when|(?:what|which) (?:day|date|month|year|decade|century)", "year"),
+        ("how (?:long|far|old|often|big|large)", "count"),
+        ("how many", "count percent"),
+        ("how much|(?:what|which) price", "money percent count"),
+        ("(?:what|which) (?:percentage|share)", "percent"),
+    )
+}
 ASKS_WHO = re.compile(r"^who(?:m|se)?\b", re.IGNORECASE)
+SURE = 0.5  # that what nobody could see missing answers the second part
+MOST_TOLD = 0.8  # of the words of what is added, in what was told
 
 
 def second_part(question: str) -> str | None:
@@ -52,7 +61,10 @@ def answer_in_parts(question: str, *, ask: Callable[[str], Asking]) -> Asking:
     """
     answer = yield from ask(question)
     part = second_part(question)
-    if part is None or answer.abstained or _is_told(part, question, answer):
+    if part is None or answer.abstained:
+        return answer
+    is_missing = _misses(part, question, answer)
+    if is_missing is False:
         return answer
     asked = f"{answer.sentences[0].text} {part[:1].upper()}{part[1:].rstrip('?')}?"
     second = ask(asked)
@@ -63,26 +75,28 @@ def answer_in_parts(question: str, *, ask: Callable[[str], Asking]) -> Asking:
             more: Answer = end.value
             break
         yield replace(update, draft=f"{answer.text} {update.draft}".rstrip())
-    added = () if more.abstained else tuple(s for s in more.sentences if _adds(s, answer))
-    if not added:
-        return replace(answer, timings=more.timings)
+    told = not more.abstained and (is_missing or (more.gate and more.gate.support >= SURE))
+    added = tuple(s for s in more.sentences if told and _adds(s, answer))
     whole = joined([answer, replace(more, sentences=added)])
+    if not added or _misses(part, question, whole):
+        return replace(answer, timings=more.timings)
     return replace(whole, question=answer.question, understood=answer.understood, gate=answer.gate)
 
 
-def _is_told(part: str, question: str, answer: Answer) -> bool:
-    """Whether an answer has the number, date or new name that a part asks for, if it does."""
+def _misses(part: str, question: str, answer: Answer) -> bool | None:
+    """Whether an answer lacks the amount, date or name a part asks for; None if it asks another."""
     said = " ".join(sentence.text for sentence in answer.sentences)
-    if ASKS_HOW_MUCH.search(part):
-        return bool(numbers(said) - numbers(question))
-    if ASKS_WHEN.search(part):
-        return any(kind == "year" for _, kind in set(amounts(said)) - set(amounts(question)))
-    return not ASKS_WHO.search(part) or bool(names(f"of {said}") - names(question))
+    for asks, kinds in ASKS_AMOUNT.items():
+        if asks.search(part):
+            told = [1 for _, kind in amounts(said) - amounts(question) if kind in kinds]
+            return len(told) < len(asks.findall(question))
+    if ASKS_WHO.search(part):
+        return not names(f"of {said}") - names(question)
+    return None
 
 
 def _adds(sentence: Sentence, answer: Answer) -> bool:
-    """Whether a sentence has a word or a number that an answer lacks."""
+    """Whether a sentence has words or a number that an answer lacks."""
     said = " ".join(other.text for other in answer.sentences)
-    return not content_words(sentence.text) <= content_words(said) or not (
-        numbers(sentence.text) <= numbers(said)
-    )
+    told = coverage(content_words(sentence.text), content_words(said))
+    return told < MOST_TOLD or not numbers(sentence.text) <= numbers(said)

@@ -8,7 +8,7 @@ import pytest
 
 from rag.parts import answer_in_parts, second_part
 from rag.records import Answer, AnswerUpdate
-from tests.test_steps import answered
+from tests.test_steps import answered, likely
 
 QUESTION = "Which bank's suite won in 2025, and how many of its staff use it?"
 SECOND = "Acme's suite won in 2025. How many of its staff use it?"
@@ -67,7 +67,6 @@ def test_what_adds_nothing_is_not_said(second: dict[str, Answer]) -> None:
         (QUESTION, "Acme's suite won in 2025, and 200,000 of its staff use it."),
         ("What did the mill burn, and when?", "The mill burned its oats in 1848."),
         ("When did the mill burn, and who owned it?", "In 1848 Hollis Trent's mill burned."),
-        ("Why did the mill burn, and what did it make?", "The oats burned."),
         ("What does a clip cost?", "A clip costs $5."),
         ("What do cats and dogs eat?", "Cats and dogs eat fish."),
         (
@@ -78,6 +77,29 @@ def test_what_adds_nothing_is_not_said(second: dict[str, Answer]) -> None:
 )
 def test_what_is_told_or_never_asked_is_not_asked_again(question: str, said: str) -> None:
     assert in_both(question, {question: answered(question, said)})[1] == [question]
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("What does a clip cost and how long does it take?", "A clip costs $5."),
+        ("What did the bank win, and how many use its suite?", "In 2025 it won a prize."),
+        ("How many make pictures, and how many sell them?", "78% of all make pictures."),
+        ("When was the mill built, and when did it burn?", "It burned in 1848."),
+    ],
+)
+def test_an_amount_of_another_kind_or_for_the_other_part_is_not_what_is_asked(
+    question: str, said: str
+) -> None:
+    assert len(in_both(question, {question: answered(question, said)})[1]) == 2
+
+
+@pytest.mark.parametrize(("support", "told"), [(0.4, 1), (0.6, 2)])
+def test_what_nobody_could_see_missing_is_said_if_it_is_sure(support: float, told: int) -> None:
+    question, second = "Why did the mill burn, and what helped?", "Oats burned. What helped?"
+    rain = likely(answered(second, "The rain of that night helped."), support)
+    answer, _, _ = in_both(question, {question: answered(question, "Oats burned."), second: rain})
+    assert len(answer.sentences) == told
 
 
 def test_where_all_of_it_has_no_answer_no_part_is_asked() -> None:
