@@ -56,7 +56,7 @@ def has_fact(fact: str, answer: str) -> bool:
     text, wanted = _folded(answer), _folded(fact)
     pattern = re.escape(wanted)
     if wanted[:1].isdigit():
-        pattern = r"(?<![\d.,$])" + pattern
+        pattern = r"(?<![\d.,])" + pattern
     elif wanted[:1].isalpha():
         pattern = r"(?<![^\W_])" + pattern
     if wanted[-1:].isdigit():

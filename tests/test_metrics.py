@@ -37,6 +37,7 @@ from eval.metrics import (
     ("fact", "answer", "found"),
     [
         ("$0.50", "It costs $0.50 to $5.", True),
+        ("0.50", "It costs $0.01 to $0.50.", True),
         ("$5", "It costs $5.50.", False),
         ("5%", "some 85%", False),
         ("200,000", "over 200,000 people", True),
