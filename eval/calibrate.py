@@ -61,7 +61,7 @@ SIGNALS = {
     "without_model": ["cosine", "anchors"],
 }
 DRAFT_SIGNALS = {
-    "with_model": ["points", "stated", "mentioned"],
+    "with_model": ["points", "alone", "mentioned"],
     "without_model": ["support", "mentioned"],
 }
 
@@ -118,8 +118,8 @@ def signals_of(case: Case, *, assistant: Assistant) -> dict[str, Any]:
         if case.references:
             agrees = AgreementJudge(embedder.embed).judge(kept, case.references)[1]
         right = case.answerable and states_answer(case, kept, agrees=agrees)[0]
-        stated = pointer.says_yes(evidence.with_antecedents(cited_by(findings)))
-        line["draft"] = {**asdict(after), "stated": stated, "right": right, "said": kept}
+        cited = alone(evidence.with_antecedents(cited_by(findings)))
+        line["draft"] = {**asdict(after), **cited, "right": right, "said": kept}
     return line
 
 

@@ -77,7 +77,7 @@ class DraftSignals:
     """What speaks for and against a draft; None is what no model pointed at."""
 
     points: float | None  # log-odds of an answer in all that was read
-    stated: float | None  # log-odds of a plain yes to whether what is cited states the answer
+    alone: float | None  # the same in what is cited alone
     support: float  # mean over the sentences, 0..1
     mentioned: float  # 1 if the cited passages mention all names and numbers asked about, else 0
     # The cited passages have all numbers asked about, no name of the question as another's, all of
@@ -92,7 +92,7 @@ class DraftWeights:
 
     bias: float
     points: float
-    stated: float
+    alone: float
     support: float
     mentioned: float
     threshold: float
@@ -104,7 +104,7 @@ class DraftWeights:
         total = (
             self.bias
             + self.points * (signals.points or 0.0)
-            + self.stated * (signals.stated or 0.0)
+            + self.alone * (signals.alone or 0.0)
             + self.support * signals.support
             + self.mentioned * signals.mentioned
         )
@@ -125,7 +125,7 @@ def measure_draft(findings: Sequence[Finding], *, question: str) -> DraftSignals
     said = " ".join(finding.text for finding in kept)
     return DraftSignals(
         points=None,
-        stated=None,
+        alone=None,
         support=sum(finding.support for finding in kept) / len(kept),
         mentioned=float(not unmet_in(question, cited)),
         fits=_fits(said, question, cited),
@@ -155,8 +155,8 @@ def draft_verdict(
     asked = "Does the draft answer this question?"
     signals = measure_draft(findings, question=evidence.question)
     if pointer and signals.fits:  # else it cannot be said anyhow
-        stated = pointer.says_yes(evidence.with_antecedents(cited_by(findings)))
-        signals = replace(signals, points=points, stated=stated)
+        alone = pointer.log_odds(evidence.with_antecedents(cited_by(findings)))
+        signals = replace(signals, points=points, alone=alone)
     probability, threshold = draft_probability(signals)
     why = f"{probability:.0%} likely; said from {threshold:.0%}"
     return Verdict(asked, probability >= threshold, probability, why)

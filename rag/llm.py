@@ -177,20 +177,18 @@ class LlamaChat(BaseChatModel):
         """Whether it may reply `adapted`."""
         return self._adapter is not None
 
-    def beginning_log_odds(
-        self, messages: list[BaseMessage], text: str, *, adapted: bool = True
-    ) -> float:
-        """How likely the model begins its reply with this text's first token.
+    def beginning_log_odds(self, messages: list[BaseMessage], text: str) -> float:
+        """How likely the adapted model begins its reply with this text's first token.
 
-        The log of its probability against that of all other tokens, with the adapter or without.
-        A reply to the same messages may follow, and they are not read again for it. Raises
-        `UsageError` if they are longer than the context.
+        The log of its probability against that of all other tokens. A reply to the same messages
+        may follow, and they are not read again for it. Raises `UsageError` if they are longer
+        than the context.
         """
         prompt = self.prompt_tokens(messages)
         self._refuse_if_long(prompt, answer_tokens=0)
         with self._lock:
             try:
-                self._adapt(adapted)
+                self._adapt(True)
                 self._llama.eval(prompt[self._recall(prompt) :])
                 logprobs = _log_softmax(self._logits(-1))
             except (RuntimeError, ValueError) as error:

@@ -5,8 +5,7 @@ it has learned another reply, "2, 5: One clip costs $5.", or that no line answer
 with its first token. So how likely that token is tells before a word is written whether what was
 read holds the answer, and the lines that it points at are evidence chosen before the answer. The
 same is asked of a few words by themselves: with no other facts beside them to mix them up with,
-it is surer of them. What a draft cites is put to the model as it was before it learned, too: its
-plain yes or no errs elsewhere.
+it is surer of them.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from langchain_core.messages import BaseMessage
 
 from rag.evidence import Evidence
-from rag.prompts import NO_LINE, YES, FactLine, fact_lines, pointing_messages, states_messages
+from rag.prompts import NO_LINE, FactLine, fact_lines, pointing_messages
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -35,9 +34,7 @@ class Points(Protocol):
     @property
     def has_adapter(self) -> bool: ...
 
-    def beginning_log_odds(
-        self, messages: list[BaseMessage], text: str, *, adapted: bool = True
-    ) -> float:
+    def beginning_log_odds(self, messages: list[BaseMessage], text: str) -> float:
         """How likely its reply begins with this text's first token, as log-odds."""
         ...
 
@@ -61,11 +58,6 @@ class Pointer:
             messages = pointing_messages(self.question, fact_lines(words))
             self._read[key] = -self._model.beginning_log_odds(messages, NO_LINE)
         return self._read[key]
-
-    def says_yes(self, words: Sequence[Evidence]) -> float:
-        """The log of how likely the model without its adapter says that they state the answer."""
-        messages = states_messages(self.question, fact_lines(words))
-        return self._model.beginning_log_odds(messages, YES, adapted=False)
 
     def reply(self, lines: Sequence[FactLine], *, max_tokens: int) -> Iterator[AIMessage]:
         """The reply to these lines as it is written, which points at one at least."""

@@ -12,10 +12,8 @@ from rag.evidence import Evidence
 
 ABSTENTION = "The articles do not say."
 NO_LINE = "none"  # what a model that points at lines replies where none answers
-YES = "Yes"
 
 SYSTEM = "You answer questions from the passages of a reader's own articles. You know nothing else."
-STATES = f"Does the text state the answer to this question? Reply {YES} or No."
 ANSWER = "Answer the question fully in one or two sentences, using only these facts."
 FOLLOW_UP = (
     "Rewrite the follow-up question so that it can be understood without the conversation. Keep "
@@ -107,12 +105,9 @@ def fact_lines(read: Sequence[Evidence]) -> list[FactLine]:
 
 def answer_messages(question: str, read: Sequence[Evidence]) -> list[BaseMessage]:
     """Ask for the answer, in a sentence or two, from this evidence: it comes first, by article."""
-    return _plain_messages(question, fact_lines(read), asked=ANSWER)
-
-
-def states_messages(question: str, lines: Sequence[FactLine]) -> list[BaseMessage]:
-    """Ask for Yes or No: whether these lines state the answer."""
-    return _plain_messages(question, lines, asked=STATES)
+    lines = ["Facts from the articles:", *_listed(fact_lines(read), mark=lambda number: "-")]
+    lines += ["", f"Question: {question}", "", ANSWER]
+    return [SystemMessage(SYSTEM), HumanMessage("\n".join(lines))]
 
 
 def pointing_messages(question: str, lines: Sequence[FactLine]) -> list[BaseMessage]:
@@ -131,12 +126,6 @@ def pointing_reply(numbers: Sequence[int], answer: str) -> str:
     '2, 5: It costs $5.'
     """
     return f"{', '.join(map(str, numbers))}: {answer}" if numbers else NO_LINE
-
-
-def _plain_messages(question: str, lines: Sequence[FactLine], *, asked: str) -> list[BaseMessage]:
-    listed = _listed(lines, mark=lambda number: "-")
-    text = "\n".join(["Facts from the articles:", *listed, "", f"Question: {question}", "", asked])
-    return [SystemMessage(SYSTEM), HumanMessage(text)]
 
 
 def _listed(lines: Sequence[FactLine], *, mark: Callable[[int], str]) -> list[str]:

@@ -13,7 +13,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from numpy.typing import NDArray
 from pydantic import Field
 
-from rag.prompts import NO_LINE, YES
+from rag.prompts import NO_LINE
 from rag.terms import content_words
 
 
@@ -86,13 +86,10 @@ class PointingChat(ScriptedChat):
     answering: str = ""
     has_adapter: bool = True
 
-    def beginning_log_odds(
-        self, messages: list[BaseMessage], text: str, *, adapted: bool = True
-    ) -> float:
-        assert text == (NO_LINE if adapted else YES)
+    def beginning_log_odds(self, messages: list[BaseMessage], text: str) -> float:
+        assert text == NO_LINE
         facts = str(messages[-1].text).partition("Question:")[0]
-        found = self.belief if self.answering in facts else -9.0
-        return -found if adapted else found
+        return -self.belief if self.answering in facts else 9.0
 
 
 def _result(message: AIMessage) -> ChatResult:

@@ -54,11 +54,9 @@ def test_the_same_words_are_read_alone_once() -> None:
     class Counting(PointingChat):
         readings: int = 0
 
-        def beginning_log_odds(
-            self, messages: list[BaseMessage], text: str, *, adapted: bool = True
-        ) -> float:
+        def beginning_log_odds(self, messages: list[BaseMessage], text: str) -> float:
             self.readings += 1
-            return super().beginning_log_odds(messages, text, adapted=adapted)
+            return super().beginning_log_odds(messages, text)
 
     model = Counting(reply=lambda _: "", belief=9.0)
     pointer = Pointer("What does a video clip cost?", model=model)
@@ -132,16 +130,16 @@ def test_what_is_named_in_the_same_passage_counts_as_mentioned() -> None:
     findings = [check("Heinz lowered its production costs by 70%.", evidence)]
     signals = measure_draft(findings, question=evidence.question)
     assert signals == DraftSignals(
-        points=None, stated=None, support=findings[0].support, mentioned=1.0, fits=True
+        points=None, alone=None, support=findings[0].support, mentioned=1.0, fits=True
     )
 
 
 def test_the_learned_weights_point_the_right_way() -> None:
     for weights in draft_weights():
-        likely = DraftSignals(points=3.0, stated=3.0, support=0.9, mentioned=1.0, fits=True)
+        likely = DraftSignals(points=3.0, alone=3.0, support=0.9, mentioned=1.0, fits=True)
         worse = [
             replace(likely, mentioned=0.0),
-            replace(likely, points=-3.0, stated=-3.0),
+            replace(likely, points=-3.0, alone=-3.0),
             replace(likely, support=0.5),
             replace(likely, fits=False),
         ]
