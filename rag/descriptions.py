@@ -51,13 +51,19 @@ ASKS_AT_THE_END = re.compile(
     rf"[^,?]*\b{INTERROGATIVE.pattern}[^,?]*)\?*$",
     re.IGNORECASE,
 )
+# "When was the singer born who is known for her voice?": the verb stands before the clause.
+VERB_FIRST = re.compile(
+    rf"(?P<before>.*\b{_AUXILIARY}) the (?P<noun>{_NOUN}) (?P<verb>{_PARTICIPLE}) "
+    rf"(?P<clause>(?:that|which|who) [^?]+)\?*$"
+)
 # "the city of Paris" is Paris
 NAMES_ITSELF = frozenset(
     "area borough city country county district island kingdom month municipality name province "
     "region republic state town village year".split()
 )
 PLACE = re.compile(r"(?:city|continent|country|county|district|province|region|state|town)$")
-BIRTHPLACE = re.compile(r"(?:birth ?place|(?:place|city|town|country) of birth)$")
+BORN = re.compile(rf"\b(?:the )?(?:birth ?place|place of birth) of (?P<name>(?=[A-Z]){_NAME})")
+BIRTHPLACE = re.compile(r"\b(?:birth ?place|(?:place|city|town|country) of birth)\b")
 PERSON = re.compile(
     r"\b(?:actor|actress|architect|artist|author|chairman|coach|composer|creator|daughter|designer"
     r"|director|editor|father|founder|governor|husband|inventor|king|leader|man|manager|mayor"
@@ -76,7 +82,8 @@ class Steps:
     def add_up_to(self, question: str) -> bool:
         """Whether the two ask what the question asks, each less than the whole, and no more."""
         first, then, asked = (
-            content_words(text) for text in (self.first, self.then.replace(HOLE, ""), question)
+            content_words(BIRTHPLACE.sub("born", text))
+            for text in (self.first, self.then.replace(HOLE, ""), question)
         )
         return (
             HOLE not in self.first
@@ -112,6 +119,12 @@ def innermost(question: str) -> Steps | None:
         steps = Steps(f"{at_the_end['before']}what {at_the_end['noun']}?", f"{HOLE} {clause}?")
         if steps.add_up_to(question):
             return steps
+    verb_first = VERB_FIRST.match(question)
+    if verb_first:
+        first = _claused(verb_first)
+        steps = Steps(first, f"{verb_first['before']} {HOLE} {verb_first['verb']}?")
+        if steps.add_up_to(question):
+            return steps
     for start, end, first in sorted(_descriptions(question), reverse=True):
         steps = Steps(first, f"{question[:start]}{HOLE}{question[end:]}")
         if steps.add_up_to(question):
@@ -126,6 +139,8 @@ def _descriptions(question: str) -> Iterator[tuple[int, int, str]]:
             yield *match.span(), _of(match["noun"], match["name"], match[0])
     for match in NAMES_OWN.finditer(question):
         yield *match.span(), _of(match["noun"], match["name"], match[0])
+    for match in BORN.finditer(question):
+        yield *match.span(), f"Where was {match['name']} born?"
     for article in re.finditer(r"\b[Tt]he ", question):
         claused = CLAUSED.match(f"the {question[article.end() :]}")
         before = question[: article.start()].split()

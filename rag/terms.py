@@ -96,6 +96,7 @@ COUNTING_WORDS = (
     frozenset(NUMBER_WORDS) | frozenset(SCALES) | CURRENCIES | {"percent", "percentage"}
 )
 NOT_AS = re.compile(r"\bnot (?=(?:as|so) [a-z-]+ (?:[^,;.]* )?as\b)")  # this compares
+QUOTED_TITLE = re.compile(r'["\u201c](?P<title>[A-Z][^"\u201d\n]*)["\u201d]')
 NEGATIONS = frozenset(
     "no not never none neither nor nobody nothing nowhere cannot without n't isn't aren't doesn't "
     "don't can't won't wasn't weren't didn't hasn't haven't".split()
@@ -200,6 +201,12 @@ def names(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def _is_title(quoted: str) -> bool:
+    """Whether what stands in quotation marks is a title: all of its content words have capitals."""
+    telling = [word for word in words(quoted) if not is_function_word(word)]
+    return bool(telling) and all(not word[0].islower() for word in telling)
+
+
 def _is_title_case(text: str) -> bool:
     """Whether a text is written Like This: function words have capitals too, not names alone."""
     first, *rest = words(text) or [""]
@@ -277,9 +284,13 @@ def denied(text: str) -> frozenset[str]:
 
 
 def denials(text: str) -> list[frozenset[str]]:
-    """What each denying clause of a text denies, as stems of its content words."""
+    """What each denying clause of a text denies, as stems of its content words.
+
+    A title in quotation marks denies nothing, whatever it says.
+    """
     found: list[frozenset[str]] = []
-    for clause in CLAUSE_END.split(NOT_AS.sub("", text.replace("\u2019", "'"))):
+    untitled = QUOTED_TITLE.sub(lambda quote: "" if _is_title(quote["title"]) else quote[0], text)
+    for clause in CLAUSE_END.split(NOT_AS.sub("", untitled.replace("\u2019", "'"))):
         folded = [word.lower() for word in words(clause)]
         for at, word in enumerate(folded):
             if word in NEGATIONS or word.endswith("n't"):

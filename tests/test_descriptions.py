@@ -46,6 +46,16 @@ from rag.descriptions import Steps, describes, innermost
             "In #1, what share of the power is from wind?",
         ),
         (
+            "Which airport is in birth place of Ada Blom?",
+            "Where was Ada Blom born?",
+            "Which airport is in #1?",
+        ),
+        (
+            "When was the Welsh singer born who is known for her husky voice?",
+            "Which Welsh singer is known for her husky voice?",
+            "When was #1 born?",
+        ),
+        (
             "Ada Blom is the coach at a university which has a second campus in which city?",
             "Ada Blom is the coach at what university?",
             "#1 has a second campus in which city?",

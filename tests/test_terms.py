@@ -78,6 +78,8 @@ def test_function_words_carry_nothing() -> None:
         ("They don\u2019t paint, they write.", {"paint"}),
         ("It paints, writes and sings.", set()),
         ("It is cheap but cannot paint.", {"paint"}),
+        ('She sang "You Don\'t Love Me (No, No, No)" in Tarn.', set()),
+        ('She said "No, we do not sell it" in Tarn.', {"sell", "tarn"}),
     ],
 )
 def test_what_a_text_denies_is_what_follows_not(text: str, expected: set[str]) -> None:
