@@ -39,7 +39,7 @@ prompts model_server prefixes stopping name_faults
 number_faults
 comparison_faults
 adapters
-llm pointing verification answerability conversation
+llm pointing verification answerability conversation descriptions
 chat_models
 disagreement reasons
 confirmation
