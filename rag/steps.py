@@ -104,11 +104,10 @@ def name_in(answer: Answer, question: str, *, model: BaseChatModel) -> str | Non
 
 
 def joined(answers: Sequence[Answer]) -> Answer:
-    """The answers as one, with all that they say and cite."""
+    """The answers as one, with all that they say and cite, and what each found best first."""
     last = answers[-1]
     sentences: list[Sentence] = []
     citations: dict[tuple[str, int, int], Citation] = {}
-    hits: dict[str, Hit] = {}
     for answer in answers:
         cited = {number for sentence in answer.sentences for number in sentence.citations}
         renumbered = {
@@ -123,8 +122,10 @@ def joined(answers: Sequence[Answer]) -> Answer:
             replace(sentence, citations=tuple(sorted(renumbered[n] for n in sentence.citations)))
             for sentence in answer.sentences
         ]
-        for hit in answer.hits:
-            hits.setdefault(hit.chunk.id, replace(hit, rank=len(hits) + 1))
+    found = sorted((hit for answer in answers for hit in answer.hits), key=lambda hit: hit.rank)
+    hits: dict[str, Hit] = {}
+    for hit in found:
+        hits.setdefault(hit.chunk.id, replace(hit, rank=len(hits) + 1))
     return replace(
         last,
         sentences=tuple(dict.fromkeys(sentences)),

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from rag.descriptions import Steps, describes
 from rag.prompts import ABSTENTION
-from rag.records import Answer, AnswerUpdate, Citation, Sentence, Timings, Verdict
+from rag.records import Answer, AnswerUpdate, Citation, Hit, Sentence, Timings, Verdict
 from rag.steps import answer_in_steps, joined, split
 from rag.terminal import show_answer
 from tests.chat_fakes import make_hit
@@ -188,3 +188,13 @@ def test_every_mark_of_a_joined_answer_leads_to_the_words_that_it_led_to() -> No
     for sentence in answer.sentences:
         assert [quotes[n] for n in sentence.citations] == [sentence.text]
     assert [hit.rank for hit in answer.hits] == list(range(1, len(answer.hits) + 1))
+
+
+def test_what_every_step_found_best_comes_first() -> None:
+    def found_for(subject: str) -> tuple[Hit, ...]:
+        hits = (make_hit(rank, title=f"{subject} {rank}") for rank in (1, 2))
+        return tuple(replace(h, chunk=replace(h.chunk, id=h.chunk.title)) for h in hits)
+
+    first, then = replace(BORN, hits=found_for("Blom")), replace(FLOWS, hits=found_for("Tarn"))
+    found = [hit.chunk.title for hit in joined([first, then]).hits]
+    assert found == ["Blom 1", "Tarn 1", "Blom 2", "Tarn 2"]
