@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from rag.prompts import HOLE
 from rag.terms import content_words, coverage
 
+LONGEST = 400  # characters; who pastes a page describes nothing, and it would take long to see
 SHARE_FROM_QUESTION = 0.66  # of the words of a step
 SHARE_KEPT = 0.8  # of the words of the question
 
@@ -98,6 +99,8 @@ class Steps:
 
 def describes(question: str) -> bool:
     """Whether a clause or a phrase of a question describes something, as far as its form shows."""
+    if len(question) > LONGEST:
+        return False
     asks = INTERROGATIVE.search(question)
     clauses = CLAUSE.finditer(question)
     return (

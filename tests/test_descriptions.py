@@ -72,6 +72,11 @@ def test_the_innermost_description_is_looked_up_first(question: str, first: str,
     assert describes(question)
 
 
+def test_a_pasted_page_describes_nothing() -> None:
+    page = "There is a man named Tarn. " * 100  # would be looked through for minutes
+    assert not describes(f"{page}Who is the sister of the composer of Fidelio?")
+
+
 @pytest.mark.parametrize(
     "question",
     [
