@@ -88,6 +88,11 @@ def ranges(text: str) -> tuple[frozenset[tuple[Decimal, Decimal]], frozenset[Dec
     )
 
 
+def figures(text: str) -> frozenset[Decimal | tuple[Decimal, Decimal]]:
+    """The numbers of a text, and its ranges by their ends: 2-5 is more than a 2 and a 5."""
+    return numbers(text) | ranges(text)[0]
+
+
 def _is_range(
     text: str, first: tuple[int, int, Decimal, str], second: tuple[int, int, Decimal, str]
 ) -> bool:

@@ -21,7 +21,8 @@ PREFERENCES = content_words("better best worse worst superior inferior preferabl
 _WHERE = r"(?: (?:at|for|in|of|on|to|with)\b[^,;]*)?"
 DEGREE = re.compile(
     rf"\b(?P<degree>more|less|not as|not so|as(?= [a-z-]+{_WHERE} as\b))"
-    r" (?!(?:than|well|much|many|long|soon|far)\b)(?P<quality>[a-z-]+)"
+    r" (?!(?:than|well|much|many|long|soon|far)\b)"
+    r"(?P<quality>[a-z-]+)(?P<noun> [a-z-]+(?= than\b))?"
     rf"|\b(?!rather|other|fewer)(?P<root>[a-z]{{3,}})er(?={_WHERE} than\b)",
     re.IGNORECASE,
 )
@@ -41,6 +42,7 @@ class Comparison:
     """One thing has more of a quality than another, or as much; all as stems of content words."""
 
     quality: str
+    noun: str  # "craft" in "more stage craft than", else ""
     more: frozenset[str]
     less: frozenset[str]
     equal: bool
@@ -82,7 +84,8 @@ def _degree_fault(sentence: str, cited: Sequence[Evidence]) -> str:
             for other in comparisons(item.reading)
             if other.quality == said.quality
         ]
-        if not told and not any(said.quality in content_words(item.reading) for item in cited):
+        held = content_words(" ".join(item.reading for item in cited))
+        if not told and held.isdisjoint({said.quality, said.noun}):
             return f"no passage calls it {said.quality}"
         if any(_contradicts(said, other) for other in told):
             return f"the passage compares otherwise what is {said.quality}"
@@ -116,7 +119,8 @@ def comparisons(text: str) -> Iterator[Comparison]:
             if degree in LESS:
                 more, less = less, more
             quality = stem(match["quality"] or match["root"])
-            yield Comparison(quality, more, less, equal=degree == "as")
+            noun = stem((match["noun"] or "").strip())
+            yield Comparison(quality, noun, more, less, equal=degree == "as")
 
 
 def _superlative_fault(sentence: str, named: frozenset[str], cited: Sequence[Evidence]) -> str:

@@ -57,8 +57,8 @@ DATE_ASKED = re.compile(
     re.IGNORECASE,
 )
 COUNT_ASKED = re.compile(
-    r"\bhow many (?P<counted>[^,.;?]+?) (?:do|does|did|is|are|was|were|has|have|had|will|would|can"
-    r"|could|should|must)\b",
+    r"\bhow many (?!times\b)(?P<counted>[^,.;?]+?) (?:do|does|did|is|are|was|were|has|have|had"
+    r"|will|would|can|could|should|must)\b",
     re.IGNORECASE,
 )
 SHARE_ASKED = re.compile(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rag.amounts import amounts
+from rag.amounts import amounts, ranges
 from rag.evidence import Evidence, EvidenceSet
 from rag.terms import content_words, coverage, names
 from rag.verification import MOST_CITATIONS, OWN_WORDS, Finding, fault_of
@@ -60,11 +60,19 @@ def _with_sources(finding: Finding, agreeing: Sequence[Evidence]) -> Finding:
 
 
 def _gives_other_figure(sentence: str, item: Evidence) -> bool:
-    """Whether a piece about the same names has a figure of the same kind, and no equal one."""
+    """Whether a piece about the same names has a figure of the same kind, and no equal one.
+
+    Ranges are compared whole: 5-30 seconds are others than 2-5.
+    """
     said, there = amounts(sentence), amounts(item.text)
     kinds = {kind for _, kind in said} & {kind for _, kind in there}
+    (our_ranges, _), (their_ranges, _) = ranges(sentence), ranges(item.text)
+    if our_ranges and their_ranges:
+        agree = bool(our_ranges & their_ranges)
+    else:
+        agree = bool({value for value, _ in said} & {value for value, _ in there})
     return (
         bool(kinds)
-        and not {value for value, _ in said} & {value for value, _ in there}
+        and not agree
         and not names(item.text) - names(sentence) - names(item.chunk.title)
     )

@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from rag.amounts import numbers
+from rag.amounts import figures
 from rag.records import Chunk, Hit
 from rag.sentences import Span, is_table_row, list_marker_length, sentence_spans
-from rag.terms import content_words
+from rag.sides import sides_of
+from rag.terms import content_words, words
 
 if TYPE_CHECKING:
     from rag.embedding import Embedder
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 # Beside a cosine of 1: see "evidence selection" in eval/LOG.md for the figures behind these.
 WORDS_WEIGHT = 0.4  # the share of the question's words in the piece, rare words counting more
 RANK_WEIGHT = 0.1  # standing in the passage that retrieval liked best
+SIDE_WEIGHT = 0.3  # having all the words of a side that is compared
 QUOTED_WEIGHT = 0.4  # quoting what the question quotes: What does "large" stand for?
 
 # From this cosine with a question on, a piece is worth showing to who asked it.
@@ -43,6 +45,7 @@ SIGNPOST = re.compile(
 )
 QUOTED = re.compile(r"(?<!\w)[\"“'‘]([^\"”'’\n]{2,60})[\"”'’](?!\w)")
 LONGEST_HEADING = 14  # words
+MOSTLY = 0.5  # of the words of a side that is compared
 MOST_ANTECEDENTS = 2
 LONGEST_ANSWER = 5  # sentences under a question; what is longer is a chapter
 # How a sentence begins that cannot be understood without the one before it.
@@ -229,7 +232,7 @@ class EvidenceSet:
         self._embedder = embedder
         self._similarities: dict[str, list[float]] = {}  # asked for by check and comparison
         self.words = [content_words(piece.reading) for piece in self.pieces]
-        self.numbers = [numbers(piece.reading) for piece in self.pieces]
+        self.figures = [figures(piece.reading) for piece in self.pieces]
         readings = [f"{piece.chunk.title}. {piece.reading}" for piece in self.pieces]
         vectors = embedder.embed([question, *readings])
         self._vectors = vectors[1:]
@@ -264,10 +267,48 @@ class EvidenceSet:
             near.append(self.cosines[number] >= least_cosine)
         return [words for words, is_near in zip(found, near, strict=True) if is_near]
 
+    def of_sides(self) -> list[list[Evidence]]:
+        """For each side of a question that compares, the piece nearest to it; or none at all.
+
+        A piece is of a side that it has most of the words of, rare ones counting more, or that
+        stands in its heading. It comes with what it refers back to.
+        """
+        found = []
+        sides = sides_of(self.question)
+        of_each = [[self.share(side, held) for held in self.words] for side in sides]
+        for side, shares, of_other in zip(sides, of_each, of_each[::-1], strict=True):
+            if max(shares, default=0.0) < MOSTLY:
+                shares = [
+                    self.share(side, content_words(piece.headed_reading)) * (other < MOSTLY)
+                    for piece, other in zip(self.pieces, of_other, strict=True)
+                ]
+            telling = [
+                i
+                for i, share in enumerate(shares)
+                if share >= MOSTLY and len(self.words[i]) >= LEAST_TOLD
+            ]
+            if not telling:
+                return []
+            best = max(telling, key=lambda i: self.scores[i] + SIDE_WEIGHT * shares[i])
+            found.append(self.with_antecedents([self.pieces[best]]))
+        return found
+
+    def best_first(self, parts: Iterable[Sequence[Evidence]]) -> list[Sequence[Evidence]]:
+        """Pieces in parts, by the score of the best in each."""
+        scores = dict(zip(self.pieces, self.scores, strict=True))
+        return sorted(parts, key=lambda pieces: -max(scores[piece] for piece in pieces))
+
     def with_antecedents(self, pieces: Sequence[Evidence]) -> list[Evidence]:
         """Pieces with those that they refer back to, as "They were sold" does, in order."""
         found = [self._with_antecedents(self.pieces.index(piece)) for piece in pieces]
         return [self.pieces[i] for i in sorted(set().union(*found))]
+
+    @cached_property
+    def printed_plain(self) -> frozenset[str]:
+        """The words that the pieces print in lower case."""
+        return frozenset(
+            word for piece in self.pieces for word in words(piece.text) if word.islower()
+        )
 
     def similarities(self, text: str) -> list[float]:
         """Cosine of `text` with each piece."""
@@ -279,17 +320,21 @@ class EvidenceSet:
     @cached_property
     def scores(self) -> list[float]:
         """How likely each piece answers the question: by meaning, words, quotes and rank."""
-        rarity = self._rarity()
         quoted = quoted_in(self.question)
-        total = sum(rarity.values()) or 1.0
         return [
             self.cosines[i]
-            + WORDS_WEIGHT * sum(rarity[word] for word in rarity.keys() & self.words[i]) / total
+            + WORDS_WEIGHT * self.share(self._rarity.keys(), self.words[i])
             + QUOTED_WEIGHT * bool(quoted and quoted & quoted_in(piece.text))
             + RANK_WEIGHT / piece.rank
             for i, piece in enumerate(self.pieces)
         ]
 
+    def share(self, wanted: Set[str], held: Set[str]) -> float:
+        """The share of some of the question's words that is held, 0..1, by how rare they are."""
+        total = sum(self._rarity[word] for word in wanted) or 1.0
+        return sum(self._rarity[word] for word in wanted & held) / total
+
+    @cached_property
     def _rarity(self) -> dict[str, float]:
         """For each content word of the question, how few of the passages have it."""
         passages = [

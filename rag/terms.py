@@ -95,7 +95,12 @@ CURRENCIES = frozenset({"usd", "eur", "gbp"})
 COUNTING_WORDS = (
     frozenset(NUMBER_WORDS) | frozenset(SCALES) | CURRENCIES | {"percent", "percentage"}
 )
-NOT_AS = re.compile(r"\bnot (?=(?:as|so) [a-z-]+ (?:[^,;.]* )?as\b)")  # this compares
+# "not as cheap as" compares, and "not until 1798", "not only cheap", "no fewer than" deny nothing.
+NO_DENIAL = re.compile(
+    r"\bnot (?=(?:as|so) [a-z-]+ (?:[^,;.]* )?as\b|(?:until|only|just|merely|least)\b)"
+    r"|\bno (?=(?:more|less|fewer|later|earlier|longer) than\b)",
+    re.IGNORECASE,
+)
 QUOTED_TITLE = re.compile(r'["\u201c](?P<title>[A-Z][^"\u201d\n]*)["\u201d]')
 NEGATIONS = frozenset(
     "no not never none neither nor nobody nothing nowhere cannot without n't isn't aren't doesn't "
@@ -290,7 +295,7 @@ def denials(text: str) -> list[frozenset[str]]:
     """
     found: list[frozenset[str]] = []
     untitled = QUOTED_TITLE.sub(lambda quote: "" if _is_title(quote["title"]) else quote[0], text)
-    for clause in CLAUSE_END.split(NOT_AS.sub("", untitled.replace("\u2019", "'"))):
+    for clause in CLAUSE_END.split(NO_DENIAL.sub("", untitled.replace("\u2019", "'"))):
         folded = [word.lower() for word in words(clause)]
         for at, word in enumerate(folded):
             if word in NEGATIONS or word.endswith("n't"):

@@ -31,17 +31,29 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rag.amounts import numbers
+from rag.amounts import figures, numbers
 from rag.comparison_faults import comparison_fault
 from rag.evidence import Evidence, EvidenceSet
 from rag.name_faults import borrowed_fault, linked_passages, list_fault, name_fault, stitching_fault
 from rag.number_faults import number_fault, range_fault
 from rag.page_pairs import folded
-from rag.terms import content_words, coverage, denials, denied, name_is_in, names
+from rag.terms import (
+    clauses,
+    content_words,
+    contrasted,
+    coverage,
+    denials,
+    denied,
+    fold_name,
+    name_is_in,
+    names,
+    words,
+)
 
 MOST_CITATIONS = 4  # to one sentence
 MOST_LIST_CITATIONS = 8  # where it tells a list
 LEAST_GAIN = 0.2  # of a sentence's words or numbers that a further citation must bring
+MOST_OF_CLAUSE = 0.6  # of a clause's words that a further citation for its name must have
 LEAST_WORDS = 2  # that a further item of a cited list must bring: a long list has many small ones
 # Of the mean of coverage and cosine. Low, since a sentence may lend many words from its question:
 # what is above is left to the judgement on the whole draft. The figures are in eval/LOG.md.
@@ -50,6 +62,7 @@ MOSTLY = 0.5  # of what a clause tells or denies; the rest may be where or for w
 CAUSE = re.compile(r"\b(?:because|due to)\b", re.IGNORECASE)
 UNIVERSAL = re.compile(r"\b(?:all|any|every|everyone|everything|always)\b", re.IGNORECASE)
 OWN_WORDS = "in its own words"  # why an article's words that nobody drafted are said
+ALIKE = re.compile(r"\b(?:both|same|alike|equally)\b", re.IGNORECASE)  # asks if two are
 YES_OR_NO = re.compile(r"(?:yes|no), +", re.IGNORECASE)
 
 
@@ -92,14 +105,16 @@ def _without_yes(sentence: str, question: str) -> str:
     """A sentence without the "yes" or "no" before it, if that does not answer what was asked.
 
     "Yes, Midjourney makes images" is no yes to "Is Midjourney an LLM?", nor is "Yes, most tools
-    need no skills" to "Do you need skills?".
+    need no skills" to "Do you need skills?", nor what sets two apart to "Are both ...?".
     """
     answer = YES_OR_NO.match(sentence)
     if not answer:
         return sentence
     asked = content_words(question)
-    contradicts = answer[0].lower().startswith("yes") and not denials(question)
-    contradicts = contradicts and bool(denied(sentence) & asked)
+    contradicts = answer[0].lower().startswith("yes") and (
+        (not denials(question) and bool(denied(sentence) & asked))
+        or bool(ALIKE.search(question) and len(contrasted(sentence)) > 1)
+    )
     repeats = len(content_words(sentence) & asked) > MOSTLY * len(asked)
     about_it = repeats or all(name_is_in(name, sentence) for name in names(question))
     if about_it and not contradicts:
@@ -115,7 +130,7 @@ def fault_of(sentence: str, cited: Sequence[Evidence], evidence: EvidenceSet) ->
         return range_fault(sentence, evidence.question, cited) or _denial_fault(
             sentence, evidence.question, cited
         )
-    named = _names_said(sentence, evidence.question)
+    named = _names_said(sentence, evidence)
     # Who asks in a hurry writes no capitals.
     brought = frozenset(name for name in named if not name_is_in(name, evidence.question))
     linked = linked_passages(brought, cited, question=evidence.question)
@@ -138,13 +153,20 @@ def _is_part_of(sentence: str, text: str) -> bool:
     return folded(sentence) in folded(text) and numbers(sentence) <= numbers(text)
 
 
-def _names_said(sentence: str, question: str) -> frozenset[str]:
+def _names_said(sentence: str, evidence: EvidenceSet) -> frozenset[str]:
     """The names in a sentence, its first word too if the question prints it as a name.
 
-    Every sentence begins with a capital, so by itself "Acme pays $5" need not name anyone.
+    Every sentence begins with a capital, so by itself "Acme pays $5" need not name anyone, nor
+    does "Current LLMs" where the evidence has that word in lower case, or a question that begins
+    with a capital.
     """
+    question = evidence.question
     asked = {name for name in names(question) if name_is_in(name, sentence)}
-    return names(sentence) | asked
+    plain = evidence.printed_plain
+    if question[:1].isupper():
+        plain |= {word for word in words(question) if word.islower()}
+    no_name = {fold_name(word) for word in words(sentence)[:1] if word.lower() in plain}
+    return names(sentence) - no_name | asked
 
 
 def nearest(sentence: str, evidence: EvidenceSet) -> Finding:
@@ -163,16 +185,17 @@ def _choose(sentence: str, evidence: EvidenceSet, similarities: Sequence[float])
     Greedy cover: the first is the best by itself, one that has the sentence word for word before
     all others; another joins only if it brings numbers or words that the ones before it lack. One
     word of the question that is no name is not enough, as it stands in many a passage. A list is
-    told item by item, so of a list that is cited the other items join more easily.
+    told item by item, so of a list that is cited the other items join more easily; and of whom only
+    a clause tells, what has that clause.
     """
     first, _, rest = evidence.question.partition(" ")  # the first may be a name, who can tell
     anywhere = content_words(rest) - content_words(" ".join([first, *names(rest)]))
-    wanted_words, wanted_numbers = content_words(sentence), numbers(sentence)
+    wanted_words, wanted_figures = content_words(sentence), figures(sentence)
     if wanted_words:
         for i, piece in enumerate(evidence.pieces):
             if _is_part_of(sentence, piece.text):
                 return [i]
-    missing_words, missing_numbers = set(wanted_words), set(wanted_numbers)
+    missing_words, missing_figures = set(wanted_words), set(wanted_figures)
     chosen: list[int] = []
     groups: set[tuple[str, int]] = set()
     while len(chosen) < MOST_LIST_CITATIONS:
@@ -180,7 +203,7 @@ def _choose(sentence: str, evidence: EvidenceSet, similarities: Sequence[float])
         if chosen:
             brought = [set() if len(b) == 1 and b <= anywhere else b for b in brought]
         gains = [
-            2.0 * len(missing_numbers & evidence.numbers[i]) / max(len(wanted_numbers), 1)
+            2.0 * len(missing_figures & evidence.figures[i]) / max(len(wanted_figures), 1)
             + len(brought[i]) / max(len(wanted_words), 1)
             for i in range(len(evidence.pieces))
         ]
@@ -193,10 +216,33 @@ def _choose(sentence: str, evidence: EvidenceSet, similarities: Sequence[float])
         chosen.append(best)
         groups.add(piece.group)
         missing_words -= evidence.words[best]
-        missing_numbers -= evidence.numbers[best]
-        if not missing_words and not missing_numbers:
+        missing_figures -= evidence.figures[best]
+        if not missing_words and not missing_figures:
             break
-    return chosen
+    return chosen + _of_further_names(sentence, chosen, evidence)
+
+
+def _of_further_names(sentence: str, chosen: Sequence[int], evidence: EvidenceSet) -> list[int]:
+    """Pieces that have most of a clause whose name no chosen passage has, one for each.
+
+    "Ada Blom is a poet, and Bo Carlsen is a poet" adds few words with its second clause.
+    """
+    found: list[int] = []
+    passages = "\n".join(evidence.pieces[i].passage for i in chosen)
+    absent = {name for name in names(sentence) if not name_is_in(name, passages)}
+    for clause in clauses(sentence) if absent else []:
+        named = [name for name in absent if name_is_in(name, clause)]
+        told = content_words(clause)
+        near = [
+            i
+            for i, words_held in enumerate(evidence.words)
+            if named
+            and len(told & words_held) >= max(LEAST_WORDS, MOST_OF_CLAUSE * len(told))
+            and all(name_is_in(name, evidence.pieces[i].headed_reading) for name in named)
+        ]
+        if near:
+            found.append(max(near, key=lambda i: len(told & evidence.words[i])))
+    return [i for i in dict.fromkeys(found) if i not in chosen]
 
 
 def _told_fault(sentence: str, named: frozenset[str], cited: Sequence[Evidence]) -> str:

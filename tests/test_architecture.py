@@ -34,6 +34,7 @@ index
 updating
 watching library
 retrieval
+sides
 evidence
 prompts model_server prefixes stopping name_faults
 number_faults
@@ -43,6 +44,7 @@ llm pointing verification answerability conversation descriptions
 chat_models
 disagreement reasons
 confirmation
+drafting
 answering steps
 parts
 pipeline

@@ -23,6 +23,16 @@ PATENTS = (
         (CODE, "Models for programming are not as accurate at writing code as LLMs.", False),
         (CODE, "LLMs are as accurate at writing code as models for programming.", False),
         (CODE, "LLMs are faster at writing code than models for programming.", False),
+        (
+            "Films take more stage craft, and clips are made with less craft.",
+            "Clips take less stage craft than films.",
+            True,
+        ),
+        (
+            "Films take sound, which clips lack.",
+            "Clips take less stage craft than films.",
+            False,
+        ),
         ("A film takes days, no longer weeks.", "A film is quicker than before, days.", True),
         (
             "The market of films and clips is larger than $9 billion. Films have a market.",

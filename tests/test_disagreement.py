@@ -38,6 +38,24 @@ def test_another_figure_for_the_same_thing_is_given_with_its_source() -> None:
 
 
 @pytest.mark.parametrize(
+    ("other", "figures"),
+    [
+        ("A picture of the suite takes 2-5 seconds, and took 15-30 seconds before.", 2),
+        ("A picture of the suite takes 5-30 seconds at night.", 1),
+        ("A picture of the suite takes 30 seconds.", 1),
+    ],
+)
+def test_ranges_that_share_an_end_are_different_figures(other: str, figures: int) -> None:
+    text = "A picture of the suite takes 5-30 seconds."
+    articles = [
+        Hit(Chunk(f"c{n}", f"{n}.md", f"Article {n}", f"{n}.md", "", 0, len(said), said), 1.0, n)
+        for n, said in enumerate((text, other), start=1)
+    ]
+    evidence = EvidenceSet("What does a picture take?", articles, embedder=WordEmbedder())
+    assert len(compare_articles([check(text, evidence)], evidence)) == figures
+
+
+@pytest.mark.parametrize(
     "other",
     [
         pytest.param("Zenith's suite has 700 users in its offices.", id="of another company"),

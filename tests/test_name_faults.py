@@ -88,6 +88,30 @@ def test_the_first_word_of_a_sentence_is_a_name_where_the_question_says_so() -> 
     assert check("Intercom handles 60% of its queries with LLMs.", evidence).kept
 
 
+def test_a_first_word_is_no_name_where_the_article_prints_it_in_lower_case() -> None:
+    text = "Late LLMs hold 200,000 tokens, far beyond what the current needs of most readers are."
+    assert found("Current LLMs hold 200,000 tokens.", text, "How much do they hold?").kept
+    text = "Our LLMs hold 200,000 tokens, far beyond what the needs of most readers are."
+    assert found("Current LLMs hold 200,000 tokens.", text, "What do current LLMs hold?").kept
+    assert not found("Acme LLMs hold 200,000 tokens.", text, "how much do acme LLMs hold").kept
+    assert not found("Acme LLMs hold 200,000 tokens.", text, "How much do they hold?").kept
+
+
+def test_a_clause_about_someone_else_is_cited_from_where_he_is_named() -> None:
+    evidence = two_articles(
+        "Dan Mast is an American poet born in Tarn in 1934 to a family of seven bakers.",
+        "Eve B. White was an American writer.\n\nWhite wrote letters.",
+        "What do Eve B. White and Dan Mast have in common?",
+    )
+    both = (
+        "Dan Mast is an American poet born in Tarn to a family of seven bakers, and Eve B. White"
+        " was an American writer."
+    )
+    assert len(check(both, evidence).evidence) == 2
+    other = both.replace("was an American writer", "was born in Tarn to bakers")
+    assert not check(other, evidence).kept
+
+
 @pytest.mark.parametrize(
     ("sentence", "kept"),
     [

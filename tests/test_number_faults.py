@@ -23,6 +23,17 @@ from tests.passages import found, hit, two_articles
                 ("By 2030 the combined market of Acme is worth $5.", True),
             )
         ),
+        *(  # 2 and 5 stand in the one, 2-5 in the other
+            (
+                "In all: 5-30 seconds a picture, 2-10 minutes a clip.\n\nA picture: 2-5 seconds.",
+                sentence,
+                kept,
+            )
+            for sentence, kept in (
+                ("A picture takes 2-5 seconds, while a clip takes 2-10 minutes.", True),
+                ("A picture takes 2-10 seconds.", False),
+            )
+        ),
         ("Acme sells five times as much ink.", "Acme sold ink five years ago.", False),
         *(  # which park it is, its name tells; that another is for dogs is beside the point
             (

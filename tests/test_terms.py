@@ -78,6 +78,8 @@ def test_function_words_carry_nothing() -> None:
         ("They don\u2019t paint, they write.", {"paint"}),
         ("It paints, writes and sings.", set()),
         ("It is cheap but cannot paint.", {"paint"}),
+        ("Not until 1798 was Ada Blom able to weigh it.", set()),
+        ("It is not only cheap, it paints no later than May.", set()),
         ('She sang "You Don\'t Love Me (No, No, No)" in Tarn.', set()),
         ('She said "No, we do not sell it" in Tarn.', {"sell", "tarn"}),
     ],

@@ -196,6 +196,12 @@ def test_of_all_is_told_only_what_is_told_of_all(asked: str, sentence: str, kept
         ("Is Bly an LLM?", "No, Bly is a tool for pictures.", "Bly is a tool for pictures."),
         ("Is Bly an LLM?", "Yes, Bly is an LLM.", "Yes, Bly is an LLM."),
         ("Does Bly need skills?", "Yes, Bly needs no skills.", "Bly needs no skills."),
+        ("Are both Bly and Ann LLMs?", "Yes, Bly and Ann are LLMs.", "Yes, Bly and Ann are LLMs."),
+        (
+            "Are both Bly and Ann LLMs?",
+            "Yes, Bly is an LLM, while Ann is a tool.",
+            "Bly is an LLM, while Ann is a tool.",
+        ),
         ("Does Bly need no skills?", "Yes, Bly needs no skills.", "Yes, Bly needs no skills."),
         ("Is Bly an LLM?", "No company sells Bly.", "No company sells Bly."),
         ("Can it be used to draw?", "Yes, for pictures it is.", "Yes, for pictures it is."),
