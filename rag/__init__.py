@@ -40,11 +40,12 @@ from rag.records import (  # noqa: E402
 if TYPE_CHECKING:
     from rag.adapters import LowRankAdapter, read_adapter, write_adapter
     from rag.answerability import Signals, measure
-    from rag.answering import MOST_READINGS, draft_sentences
+    from rag.answering import MOST_READINGS
     from rag.articles import MOST_BYTES, SUFFIXES
     from rag.batch import json_lines
     from rag.chat_models import ADAPTER
     from rag.confirmation import DraftSignals, cited_by, measure_draft
+    from rag.drafting import draft_sentences
     from rag.embedding import Embedder
     from rag.evidence import Evidence, EvidenceSet
     from rag.library import (
@@ -99,7 +100,7 @@ _LATER = {
     "add_articles": "rag.library",
     "check": "rag.verification",
     "cited_by": "rag.confirmation",
-    "draft_sentences": "rag.answering",
+    "draft_sentences": "rag.drafting",
     "fact_lines": "rag.prompts",
     "json_lines": "rag.batch",
     "list_articles": "rag.library",

@@ -33,16 +33,17 @@ ASKS_AMOUNT = {
         ("(?:what|which) (?:percentage|share)", "percent"),
     )
 }
+ASKS_AN_AMOUNT = re.compile("|".join(asks.pattern for asks in ASKS_AMOUNT), re.IGNORECASE)
 ASKS_WHO = re.compile(r"^who(?:m|se)?\b", re.IGNORECASE)
 SURE = 0.5  # that what nobody could see missing answers the second part
 MOST_TOLD = 0.8  # of the words of what is added, in what was told
 
 
-def second_part(question: str) -> str | None:
-    """The question that is joined to another by "and"; None where there is only one.
+def two_parts(question: str) -> tuple[str, str] | None:
+    """(a question, the one that is joined to it by "and"); None where there is only one.
 
-    >>> second_part("Who found it, and when?")
-    'when?'
+    >>> two_parts("Who found it, and when?")
+    ('Who found it?', 'when?')
     """
     for match in AND_ASKS.finditer(question):
         first, second = question[: match.start()], question[match.end() :]
@@ -50,37 +51,54 @@ def second_part(question: str) -> str | None:
         # "... the singer who is known for her voice and who was born in 1951" asks for one thing.
         describes = asks and CLAUSE.search(first, asks.end()) and CLAUSE.match(second)
         if asks and not describes:
-            return second
+            return f"{first}?", second
     return None
 
 
 def answer_in_parts(question: str, *, ask: Callable[[str], Asking]) -> Asking:
     """The answer to a question, with what it leaves out of a second one that is joined to it.
 
+    Where that adds nothing and an amount is still missing, the first may be the one left out.
     `ask` answers one question. Yields its updates, and returns the joined `Answer`.
     """
     answer = yield from ask(question)
-    part = second_part(question)
-    if part is None or answer.abstained:
+    parts = two_parts(question)
+    if parts is None or answer.abstained:
         return answer
-    is_missing = _misses(part, question, answer)
+    first, second = parts
+    is_missing = _misses(second, question, answer)
     if is_missing is False:
         return answer
-    asked = f"{answer.sentences[0].text} {part[:1].upper()}{part[1:].rstrip('?')}?"
-    second = ask(asked)
-    while True:
-        try:
-            update = next(second)
-        except StopIteration as end:
-            more: Answer = end.value
-            break
-        yield replace(update, draft=f"{answer.text} {update.draft}".rstrip())
-    told = not more.abstained and (is_missing or (more.gate and more.gate.support >= SURE))
-    added = tuple(s for s in more.sentences if told and _adds(s, answer))
-    whole = joined([answer, replace(more, sentences=added)])
-    if not added or _misses(part, question, whole):
+    asked = f"{answer.sentences[0].text} {second[:1].upper()}{second[1:].rstrip('?')}?"
+    more = yield from _ask_after(answer, asked, ask=ask)
+    added = _added(more, answer, is_missing=bool(is_missing))
+    told = [answer, replace(more, sentences=added)]
+    if not added and is_missing and ASKS_AN_AMOUNT.search(first):
+        more = yield from _ask_after(answer, first, ask=ask)
+        added = _added(more, answer, is_missing=True)
+        told = [replace(more, sentences=added), answer]
+    whole = replace(joined(told), timings=more.timings)
+    if not added or _misses(second, question, whole):
         return replace(answer, timings=more.timings)
     return replace(whole, question=answer.question, understood=answer.understood, gate=answer.gate)
+
+
+def _ask_after(answer: Answer, asked: str, *, ask: Callable[[str], Asking]) -> Asking:
+    """The answer to another question; what was told before stays in sight while it is written."""
+    asking = ask(asked)
+    while True:
+        try:
+            update = next(asking)
+        except StopIteration as end:
+            more: Answer = end.value
+            return more
+        yield replace(update, draft=f"{answer.text} {update.draft}".rstrip())
+
+
+def _added(more: Answer, answer: Answer, *, is_missing: bool) -> tuple[Sentence, ...]:
+    """What may be said besides: what is missing, or is sure, and was not told."""
+    told = not more.abstained and (is_missing or (more.gate and more.gate.support >= SURE))
+    return tuple(sentence for sentence in more.sentences if told and _adds(sentence, answer))
 
 
 def _misses(part: str, question: str, answer: Answer) -> bool | None:

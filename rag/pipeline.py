@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from rag.answering import Stopwatch, stream_answer
+from rag.answering import stream_answer
 from rag.chat_models import load_chat_model
 from rag.conversation import FollowUps
+from rag.drafting import Stopwatch
 from rag.embedding import Embedder, GraphEmbedder, load_embedder
 from rag.errors import UsageError
 from rag.index import Index

@@ -12,15 +12,17 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 
 from rag.amounts import numbers
-from rag.evidence import REFERS_BACK, Evidence, EvidenceSet, own_words
+from rag.evidence import MOSTLY, REFERS_BACK, Evidence, EvidenceSet, own_words
 from rag.records import Verdict
+from rag.sides import sides_of
 from rag.terms import content_words, coverage
 from rag.verification import OWN_WORDS, Finding
 
 # Of the nearest words: an answer that has this many of them need not be followed by them. Of a
 # FAQ's question: so much of it need not be repeated.
 MOSTLY_TOLD = 0.6
-MOST_NEAR = 2  # that are judged after an answer, half a second each
+MOST_NEAR = 2  # beside what the model pointed at
+MOST_JUDGED = 3  # after an answer, half a second each
 # By their scores: words no nearer to the question than this are as near as those cited.
 AS_NEAR = 0.01
 
@@ -45,14 +47,45 @@ def give_reasons(findings: Sequence[Finding], evidence: EvidenceSet) -> list[Fin
     return given
 
 
+def add_other_side(
+    findings: Sequence[Finding],
+    evidence: EvidenceSet,
+    sides: Sequence[Sequence[Evidence]],
+    *,
+    answers: Callable[[Sequence[Evidence]], Verdict] | None,
+) -> list[Finding]:
+    """The findings, and what is told of a side of which an answer to a comparison says nothing.
+
+    `sides` are the pieces for each side, which have to answer the question together, as far as
+    `answers` can tell.
+    """
+    kept = [finding for finding in findings if finding.kept]
+    if not (kept and sides and answers):
+        return list(findings)
+    told = content_words(" ".join(finding.text for finding in kept))
+    cited = {item for finding in kept for item in finding.evidence}
+    missing = [
+        item
+        for wanted, pieces in zip(sides_of(evidence.question), sides, strict=True)
+        for item in pieces
+        if evidence.share(wanted, told) <= MOSTLY and item not in cited
+    ]
+    verdict = answers(evidence.together(*sides)) if missing else None
+    if not (verdict and verdict.kept):
+        return list(findings)
+    return [*findings, *quoted(missing, why=f"{OWN_WORDS}: {verdict.why}")]
+
+
 def add_nearest(
     findings: Sequence[Finding],
     evidence: EvidenceSet,
     *,
     answers: Callable[[Sequence[Evidence]], Verdict] | None,
+    pointed: Sequence[Sequence[Evidence]] = (),
 ) -> list[Finding]:
     """The findings, and after what is kept the words nearest to the question, if they tell more.
 
+    What the model `pointed` at comes before them: it is what the answer was to be made from.
     Nothing is added to nothing, as what is near is no answer by itself, nor what has no word of the
     question. `answers` tells whether words answer the question, and if the nearest do not, the
     next may. Where nobody can tell, the nearest are added unless what is cited is as near.
@@ -63,12 +96,17 @@ def add_nearest(
     told = _words(" ".join(finding.text for finding in kept))
     cited = {item for finding in findings for item in finding.evidence}
     asked = content_words(evidence.question)
-    nearest = evidence.likeliest(MOST_NEAR) if answers else [evidence.nearest()]
-    for near in nearest:
-        if asked.isdisjoint(_words(" ".join(item.reading for item in near))):
-            continue
-        if coverage(_words(" ".join(item.text for item in near)), told) >= MOSTLY_TOLD:
-            continue
+    nearest: list[Sequence[Evidence]] = [evidence.nearest()]
+    if answers:
+        chosen = [evidence.with_antecedents(pieces) for pieces in pointed]
+        nearest = [*evidence.best_first(chosen), *evidence.likeliest(MOST_NEAR)]
+    telling = [
+        near
+        for near in nearest
+        if not asked.isdisjoint(_words(" ".join(item.reading for item in near)))
+        and coverage(_words(" ".join(item.text for item in near)), told) < MOSTLY_TOLD
+    ]
+    for near in telling[:MOST_JUDGED]:
         verdict = answers(near) if answers else None
         if verdict.kept if verdict else _is_nearer(near, cited, evidence):
             new = [item for item in near if item not in cited or _words(item.text) - told]

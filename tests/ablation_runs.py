@@ -24,7 +24,7 @@ from eval.figures import figures_of
 from eval.plots import interval
 from eval.records import Outcome
 from eval.runs import Plan, evaluate
-from rag.answering import weigh
+from rag.drafting import weigh
 from rag.evidence import EvidenceSet
 from rag.llm import LlamaChat
 from rag.records import Query, Verdict
@@ -104,6 +104,7 @@ PARTS = (
         "sentences chosen for the question",
         instead={"rag.evidence.EvidenceSet.scores": property(_by_rank)},
     ),
+    Part("the sides of a comparison", instead={"rag.evidence.sides_of": lambda question: []}),
     Part("reading on", instead={"rag.answering.MOST_READINGS": 1}),
     Part(
         "half a name, of the gates",
@@ -112,11 +113,11 @@ PARTS = (
             for room in ("answerability", "confirmation")
         },
     ),
-    Part("the first gate", instead={"rag.answering.weigh": _answered_anyway}),
+    Part("the first gate", instead={"rag.drafting.weigh": _answered_anyway}),
     Part(
         "the second gate",
         instead={
-            "rag.answering.draft_verdict": lambda *args, **kwargs: Verdict("", True, 1.0, "off")
+            "rag.drafting.draft_verdict": lambda *args, **kwargs: Verdict("", True, 1.0, "off")
         },
     ),
     Part("both gates", {"gate": False}),

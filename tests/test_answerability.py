@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from rag.answerability import Signals, learned_weights, measure
-from rag.answering import MOST_READINGS, SURE, find_answer, weigh
+from rag.answering import MOST_READINGS
+from rag.drafting import SURE, find_answer, weigh
 from rag.evidence import EvidenceSet
 from rag.pointing import pointer_of
 from tests.fakes import PointingChat, ScriptedChat, WordEmbedder

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 
-from rag.answering import withdraw_lead_ins
+from rag.drafting import withdraw_lead_ins
 from rag.errors import UsageError
 from rag.evidence import evidence_of
 from rag.pipeline import Assistant

@@ -113,6 +113,18 @@ def test_of_the_nearest_words_the_first_that_answer_when_read_alone_are_added(
     assert "said from 60%" in said[-1].why
 
 
+def test_what_the_model_pointed_at_and_left_out_comes_before_the_nearest_words() -> None:
+    text = "The violin has a bow. It has 4 strings. The violin has 7 tones in all."
+    given, evidence = findings("What is the violin with?", "It has 4 strings.", text=text)
+    bow, _, tones = evidence.pieces
+    model = PointingChat(reply=lambda _: "", belief=9.0)
+    answers = partial(verdict_on, pointer=Pointer(evidence.question, model=model))
+    evidence.cosines = [0.9, 0.3, 0.3]
+    for pointed, added in (([], bow), ([[tones]], tones), ([[tones], [bow]], bow)):
+        said = add_nearest(given, evidence, answers=answers, pointed=pointed)
+        assert [finding.text for finding in said] == ["It has 4 strings.", added.text]
+
+
 def test_words_that_do_not_answer_are_not_added_however_near() -> None:
     text = "A query costs $1. A query and a picture cost $1 and $5 in all tariffs. Rain fell."
     given, evidence = findings(
