@@ -13,7 +13,17 @@ from decimal import Decimal
 from rag.amounts import amounts, amounts_of_things, numbers, numbers_asked_about, ranges
 from rag.evidence import Evidence
 from rag.name_faults import begins_with_another
-from rag.terms import clauses, content_words, contrasted, is_named, name_is_in, names, word_pairs
+from rag.terms import (
+    carries_meaning,
+    clauses,
+    content_words,
+    contrasted,
+    is_named,
+    name_is_in,
+    names,
+    word_pairs,
+    words,
+)
 
 # Kinds of number that stand beside the name of what they measure.
 MEASURES = frozenset({"money", "percent", "multiple"})
@@ -27,6 +37,10 @@ LIMIT = re.compile(
     r"|most|minimum|maximum|cheapest|dearest|shortest|longest|smallest|largest)\b",
     re.IGNORECASE,
 )
+SHARE_OF = re.compile(
+    r"(?:%|\bper ?cent) of (?:(?:all|the|its|their|these|those) )*(?P<of>[^,.;:()]+)", re.IGNORECASE
+)
+LONGEST_THING = 3  # words of what a share is of
 TOGETHER = re.compile(
     r"\b(?:(?:combined|together)\b(?! with\b)|jointly\b|altogether\b|between them\b)", re.IGNORECASE
 )
@@ -71,6 +85,19 @@ def number_fault(
                 return f"the number {_listed([value])} is not told of what the sentence names"
             if kind != "year" and _is_of_another_sort(value, clause, sentence, named, cited):
                 return f"the number {_listed([value])} is that of another sort of thing"
+    return ""
+
+
+def share_fault(sentence: str, cited: Sequence[Evidence]) -> str:
+    """The share that a sentence tells of what no cited passage mentions; "" if it tells none.
+
+    A fifth of the videos is no fifth of the music tracks. One word may have another for it.
+    """
+    held = content_words("\n".join(item.passage for item in cited))
+    for match in SHARE_OF.finditer(sentence):
+        of = [word for word in words(match["of"]) if carries_meaning(word)][:LONGEST_THING]
+        if len(content_words(" ".join(of)) - held) >= LEAST_WORDS:
+            return f"no passage gives a share of {' '.join(of)}"
     return ""
 
 

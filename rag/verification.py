@@ -35,7 +35,7 @@ from rag.amounts import figures, numbers
 from rag.comparison_faults import comparison_fault
 from rag.evidence import Evidence, EvidenceSet
 from rag.name_faults import borrowed_fault, linked_passages, list_fault, name_fault, stitching_fault
-from rag.number_faults import number_fault, range_fault
+from rag.number_faults import number_fault, range_fault, share_fault
 from rag.page_pairs import folded
 from rag.terms import (
     clauses,
@@ -139,6 +139,7 @@ def fault_of(sentence: str, cited: Sequence[Evidence], evidence: EvidenceSet) ->
         or stitching_fault(sentence, named, linked)
         or number_fault(sentence, named, linked, evidence.question)
         or range_fault(sentence, evidence.question, cited)
+        or share_fault(sentence, cited)
         or list_fault(sentence, evidence)
         or borrowed_fault(sentence, brought, cited, evidence)
         or _told_fault(sentence, named, cited)

@@ -34,6 +34,14 @@ from tests.passages import found, hit, two_articles
                 ("A picture takes 2-10 seconds.", False),
             )
         ),
+        *(
+            ("Of the clips that are made, 20% falter. Painters like clips.", sentence, kept)
+            for sentence, kept in (
+                ("20% of the clips falter.", True),
+                ("20% of these films falter.", True),  # another word for it
+                ("20% of music tracks falter.", False),
+            )
+        ),
         ("Acme sells five times as much ink.", "Acme sold ink five years ago.", False),
         *(  # which park it is, its name tells; that another is for dogs is beside the point
             (
