@@ -137,12 +137,16 @@ def swapped_names(question: str, text: str) -> frozenset[str]:
 def _is_of_another(before: str, word: str, question: str, text: str) -> bool:
     """Whether a text has `word` after other names than `before`, and nowhere the two together.
 
-    Anything may stand before an abbreviation, as in "generative AI".
+    Initials may stand between them. Anything may stand before an abbreviation, as in "generative
+    AI".
     """
     if not word[:-1].istitle():
         return False
     first, last = re.escape(fold_name(before)), re.escape(fold_name(word))
-    together = rf"\b{first}(?:s|['\u2019]s)?[ -]{last}|\b{last} of (?:\w+ ){{0,2}}{first}\b"
+    together = (
+        rf"\b{first}(?:s|['\u2019]s)?[ -](?:\w\. ?){{0,2}}{last}"
+        rf"|\b{last} of (?:\w+ ){{0,2}}{first}\b"
+    )
     if re.search(together, text, re.IGNORECASE):
         return False
     others = re.findall(rf"\b([A-Z][\w-]+)\.? {last.capitalize()}(?:s|['\u2019]s)?\b", text)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from rag.amounts import numbers
 from rag.evidence import Evidence, EvidenceSet
 from rag.terms import (
+    WORD,
     clauses,
     content_words,
     is_function_word,
@@ -27,6 +28,12 @@ ORDINAL = re.compile(  # those with digits are numbers, which are compared as su
     r"[\s-]+(?!of\b|and\b|or\b|to\b|in\b)([a-z]+)",
     re.IGNORECASE,
 )
+ANY = re.compile(
+    r"an?|each|every|some|many|most", re.IGNORECASE
+)  # of a kind, told of before or not
+LONGEST_SUBJECT = 3  # content words
+IS_ONE_OF = re.compile(r"\b(?:is|are|was|were) one of (?:the |its |their )?(?P<of>[^,;.]+)")
+JOINS = re.compile(r"\b(?:is|are|was|were|called|named|as)\b|[,:(\u2013\u2014]")  # one to a name
 SHORTEST_LIST = 3
 MOSTLY = 0.5  # of the words that a sentence tells of a name
 
@@ -98,6 +105,61 @@ def begins_with_another(item: Evidence, sentence: str) -> bool:
         and printed.count(first) > 1
         and stem(first) not in {stem(word) for word in printed if word.islower()}
     )
+
+
+def subject_fault(sentence: str, named: frozenset[str], cited: Sequence[Evidence]) -> str:
+    """What of any kind a sentence's words are told of, if not of its subject; "" if of that.
+
+    "A diffusion model starts from noise" says nothing of a GAN, though its passage names one;
+    "The network starts from noise" may. What stands before the first word that both have is taken
+    for their subjects.
+    """
+    told = content_words(sentence)
+    item = max(cited, key=lambda item: len(told & content_words(item.reading)))
+    first = item.text.partition(" ")[0]
+    if is_function_word(first) and not ANY.fullmatch(first):
+        return ""
+    shared = told & content_words(item.text)
+    subject, other = _words_before(shared, sentence), _words_before(shared, item.text)
+    of = [name for name in named if name_is_in(name, subject)]
+    held = content_words(item.headed_reading)
+    alone = not content_words(subject) & held and not any(
+        is_named(name, piece.reading) for name in of for piece in cited
+    )
+    if of and alone and 0 < len(content_words(other)) <= LONGEST_SUBJECT:
+        return f"the passage tells this of {other.strip()}"
+    return ""
+
+
+def membership_fault(sentence: str, named: frozenset[str], cited: Sequence[Evidence]) -> str:
+    """Of what a sentence makes someone one, where one of them only tells of him; "" if of nothing.
+
+    "One of two guides names Acme" makes Acme no guide; "one of two firms, Acme," makes it a firm.
+    """
+    said = IS_ONE_OF.search(sentence)
+    if not said:
+        return ""
+    subject = [name for name in named if name_is_in(name, sentence[: said.start()])]
+    for item in cited:
+        before, one_of, after = item.text.partition("one of ")
+        behind = [
+            word.start()
+            for word in WORD.finditer(after)
+            if any(name_is_in(name, word[0]) for name in subject)
+        ]
+        if one_of and behind and not any(name_is_in(name, before) for name in subject):
+            between = after[: behind[0]]
+            if not JOINS.search(between) and content_words(said["of"]) & content_words(between):
+                return f"the passage does not call it one of {said['of']}"
+    return ""
+
+
+def _words_before(shared: frozenset[str], text: str) -> str:
+    """The beginning of a text, up to the first of some content words."""
+    for word in WORD.finditer(text):
+        if content_words(word[0]) & shared:
+            return text[: word.start()]
+    return text
 
 
 def stitching_fault(sentence: str, named: frozenset[str], linked: Mapping[Evidence, str]) -> str:

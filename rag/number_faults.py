@@ -279,11 +279,12 @@ def _belongs_elsewhere(
 ) -> bool:
     """Whether wherever a number stands, another of its kind fits what is said of it far better.
 
-    Within one piece of evidence the clauses are compared, as they share their subject; pieces
-    are compared whole, and by whom they name. A year is no rival of a price.
+    Within one piece of evidence the clauses are compared, as they share their subject: one that has
+    all that the number's own has of what is said, and more, fits better. Pieces are compared whole,
+    and by whom they name. A year is no rival of a price.
     """
     places = [
-        (item, amounts(clause), len(said & words))
+        (item, amounts(clause), said & words)
         for item in cited
         for clause, words in _clauses_with_words(item.text)
     ]
@@ -295,7 +296,9 @@ def _belongs_elsewhere(
     ]
     return bool(own) and all(
         any(
-            fits < SAME_WORDS * better if item is rival else _fits_better(rival, item, said, named)
+            (fits < better or len(fits) < SAME_WORDS * len(better))
+            if item is rival
+            else _fits_better(rival, item, said, named)
             for rival, better in rivals
         )
         for item, fits in own

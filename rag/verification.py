@@ -34,7 +34,15 @@ from dataclasses import dataclass
 from rag.amounts import figures, numbers
 from rag.comparison_faults import comparison_fault
 from rag.evidence import Evidence, EvidenceSet
-from rag.name_faults import borrowed_fault, linked_passages, list_fault, name_fault, stitching_fault
+from rag.name_faults import (
+    borrowed_fault,
+    linked_passages,
+    list_fault,
+    membership_fault,
+    name_fault,
+    stitching_fault,
+    subject_fault,
+)
 from rag.number_faults import number_fault, range_fault, share_fault
 from rag.page_pairs import folded
 from rag.terms import (
@@ -61,6 +69,7 @@ SUPPORT_FLOOR = 0.4
 MOSTLY = 0.5  # of what a clause tells or denies; the rest may be where or for whom
 CAUSE = re.compile(r"\b(?:because|due to)\b", re.IGNORECASE)
 UNIVERSAL = re.compile(r"\b(?:all|any|every|everyone|everything|always)\b", re.IGNORECASE)
+OF_ALL = re.compile(r"\b(?:all|every|each|any) (.*\w)", re.IGNORECASE)
 OWN_WORDS = "in its own words"  # why an article's words that nobody drafted are said
 ALIKE = re.compile(r"\b(?:both|same|alike|equally)\b", re.IGNORECASE)  # asks if two are
 YES_OR_NO = re.compile(r"(?:yes|no), +", re.IGNORECASE)
@@ -105,7 +114,8 @@ def _without_yes(sentence: str, question: str) -> str:
     """A sentence without the "yes" or "no" before it, if that does not answer what was asked.
 
     "Yes, Midjourney makes images" is no yes to "Is Midjourney an LLM?", nor is "Yes, most tools
-    need no skills" to "Do you need skills?", nor what sets two apart to "Are both ...?".
+    need no skills" to "Do you need skills?", nor what sets two apart to "Are both ...?", nor "No, a
+    tool need not be an LLM" to "Is every LLM a tool?".
     """
     answer = YES_OR_NO.match(sentence)
     if not answer:
@@ -117,10 +127,21 @@ def _without_yes(sentence: str, question: str) -> str:
     )
     repeats = len(content_words(sentence) & asked) > MOSTLY * len(asked)
     about_it = repeats or all(name_is_in(name, sentence) for name in names(question))
-    if about_it and not contradicts:
-        return sentence
     rest = sentence[answer.end() :]
+    if about_it and not contradicts and not _is_converse(rest, question):
+        return sentence
     return f"{rest[:1].upper()}{rest[1:]}"
+
+
+def _is_converse(sentence: str, question: str) -> bool:
+    """Whether a sentence tells the other way round what a question asks of every one of a kind."""
+    of_all = OF_ALL.search(question)
+    if not of_all:
+        return False
+    kind, *rest = (word for word in map(content_words, words(of_all[1])) if word)
+    told = [content_words(word) for word in words(sentence)]
+    first = next((word for word in told if any(word == other for other in (kind, *rest))), kind)
+    return first != kind and kind in told
 
 
 def fault_of(sentence: str, cited: Sequence[Evidence], evidence: EvidenceSet) -> str:
@@ -136,6 +157,8 @@ def fault_of(sentence: str, cited: Sequence[Evidence], evidence: EvidenceSet) ->
     linked = linked_passages(brought, cited, question=evidence.question)
     return (
         name_fault(sentence, named, brought, cited, evidence)
+        or subject_fault(sentence, named, cited)
+        or membership_fault(sentence, named, cited)
         or stitching_fault(sentence, named, linked)
         or number_fault(sentence, named, linked, evidence.question)
         or range_fault(sentence, evidence.question, cited)

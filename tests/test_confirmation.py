@@ -103,6 +103,8 @@ def test_what_the_cited_passages_do_not_mention_is_named(question: str, unmet: l
         ("Who led the Red Army's Guard?", set()),
         ("What did Winston Churchill say of it?", set()),
         ("Who led the Guard Reserve?", set()),
+        ("What did Harry Truman decide?", set()),
+        ("What did Bess Truman decide?", {"bess", "truman"}),
         ("What does Acme AI do?", set()),
     ],
 )
@@ -111,7 +113,8 @@ def test_a_name_of_which_the_passage_has_half_after_another_is_not_that_name(
 ) -> None:
     text = (
         "The Warsaw Uprising began in 1944. The Guard of the Red Army waited. Generative AI cannot "
-        "tell why. President Churchill was told. The Reserve was not."
+        "tell why. President Churchill was told. The Reserve was not. Harry S. "
+        "Truman decided, Margaret Truman sang."
     )
     assert swapped_names(question, text) == swapped
     cited = evidence_of(hits(text))

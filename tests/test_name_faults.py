@@ -64,6 +64,39 @@ def test_nor_does_it_in_the_same_passage(text: str, kept: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("A diffusion model starts from random noise and refines it.", False),
+        ("Diffusion models start from random noise and refine it.", False),
+        ("A diffusion model, unlike a GAN, starts from random noise and refines it.", True),
+        ("A GAN starts from random noise and refines it.", True),
+        ("It starts from random noise and refines it.", True),
+        ("The network starts from random noise and refines it.", True),
+    ],
+)
+def test_nor_of_things_of_any_kind_that_the_passage_tells_of(line: str, kept: bool) -> None:
+    text = f"A GAN pits two networks against each other. {line}"
+    evidence = EvidenceSet("How does a GAN start?", [hit(text)], embedder=WordEmbedder())
+    finding = check("GANs start from random noise and refine it.", evidence)
+    assert finding.kept is kept, finding.why
+    assert kept or "diffusion" in finding.why.lower()
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("For video, one of the two source guides names Acme's Sora.", False),
+        ("One of the two source guides for video is Acme's Sora.", True),
+        ("Written in May, one of the two source guides, Acme's Sora, tells of video.", True),
+        ("Acme's Sora is among the best; it is one of the two source guides for video.", True),
+    ],
+)
+def test_whom_one_of_several_names_is_none_of_them(text: str, kept: bool) -> None:
+    finding = found("Acme's Sora is one of the two source guides.", text, "What is Acme's Sora?")
+    assert finding.kept is kept, finding.why
+
+
+@pytest.mark.parametrize(
     ("sentence", "kept"),
     [
         ("The third law says that force changes motion.", False),

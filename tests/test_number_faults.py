@@ -42,6 +42,14 @@ from tests.passages import found, hit, two_articles
                 ("20% of music tracks falter.", False),
             )
         ),
+        *(  # the new AI in ads is in both clauses, but "tool" in one of them
+            ("While 78% use new AI in ads as a tool, 15% call new AI in ads ripe.", sentence, kept)
+            for sentence, kept in (
+                ("15% use new AI in ads as a tool.", False),
+                ("78% use new AI in ads as a tool.", True),
+                ("15% call new AI in ads a ripe tool.", True),
+            )
+        ),
         ("Acme sells five times as much ink.", "Acme sold ink five years ago.", False),
         *(  # which park it is, its name tells; that another is for dogs is beside the point
             (
