@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from rag.amounts import figures
+from rag.amounts import amounts, figures
 from rag.records import Chunk, Hit
 from rag.sentences import Span, is_table_row, list_marker_length, sentence_spans
 from rag.sides import sides_of
@@ -246,13 +246,23 @@ class EvidenceSet:
         return next(iter(self.likeliest(1, least_cosine=NEAR)), [])
 
     def likeliest(
-        self, count: int, *, least_cosine: float = NEAR_IF_JUDGED
+        self,
+        count: int,
+        *,
+        least_cosine: float = NEAR_IF_JUDGED,
+        kinds: Set[str] | None = None,
     ) -> list[list[Evidence]]:
         """What answers the question most likely, as `nearest`, next most likely, and so on.
 
-        These are `count` of different words, less those that are not near in meaning.
+        These are `count` of different words, less those that are not near in meaning; of those
+        alone that give an amount of one of these `kinds`, if there are any.
         """
-        telling = [i for i, words in enumerate(self.words) if len(words) >= LEAST_TOLD]
+        telling = [
+            i
+            for i, words in enumerate(self.words)
+            if len(words) >= LEAST_TOLD
+            and (kinds is None or any(kind in kinds for _, kind in amounts(self.pieces[i].text)))
+        ]
         found: list[list[Evidence]] = []
         near: list[bool] = []
         for number in sorted(telling, key=lambda i: -self.scores[i]):

@@ -12,7 +12,8 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from rag.amounts import amounts, numbers
+from rag.amounts import numbers
+from rag.amounts_asked import ASKS_AN_AMOUNT, lacks_amount
 from rag.descriptions import CLAUSE, INTERROGATIVE
 from rag.records import Answer, Sentence
 from rag.steps import Asking, joined
@@ -22,18 +23,6 @@ AND_ASKS = re.compile(
     rf"[,;]? and (?:also )?(?=(?:(?:in|at|on|by|for|from|to|of|with) )?{INTERROGATIVE.pattern})",
     re.IGNORECASE,
 )
-# What asks for an amount, and the kinds of amounts that it may ask for.
-ASKS_AMOUNT = {
-    re.compile(rf"\b(?:{asks})\b", re.IGNORECASE): frozenset(kinds.split())
-    for asks, kinds in (
-        ("when|(?:what|which) (?:day|date|month|year|decade|century)", "year"),
-        ("how (?:long|far|old|often|big|large)", "count"),
-        ("how many", "count percent"),
-        ("how much|(?:what|which) price", "money percent count"),
-        ("(?:what|which) (?:percentage|share)", "percent"),
-    )
-}
-ASKS_AN_AMOUNT = re.compile("|".join(asks.pattern for asks in ASKS_AMOUNT), re.IGNORECASE)
 ASKS_WHO = re.compile(r"^who(?:m|se)?\b", re.IGNORECASE)
 SURE = 0.5  # that what nobody could see missing answers the second part
 MOST_TOLD = 0.8  # of the words of what is added, in what was told
@@ -73,7 +62,8 @@ def answer_in_parts(question: str, *, ask: Callable[[str], Asking]) -> Asking:
     more = yield from _ask_after(answer, asked, ask=ask)
     added = _added(more, answer, is_missing=bool(is_missing))
     told = [answer, replace(more, sentences=added)]
-    if not added and is_missing and ASKS_AN_AMOUNT.search(first):
+    lacks = not added or _misses(second, question, joined(told))
+    if lacks and is_missing and ASKS_AN_AMOUNT.search(first):
         more = yield from _ask_after(answer, first, ask=ask)
         added = _added(more, answer, is_missing=True)
         told = [replace(more, sentences=added), answer]
@@ -104,13 +94,10 @@ def _added(more: Answer, answer: Answer, *, is_missing: bool) -> tuple[Sentence,
 def _misses(part: str, question: str, answer: Answer) -> bool | None:
     """Whether an answer lacks the amount, date or name a part asks for; None if it asks another."""
     said = " ".join(sentence.text for sentence in answer.sentences)
-    for asks, kinds in ASKS_AMOUNT.items():
-        if asks.search(part):
-            told = [1 for _, kind in amounts(said) - amounts(question) if kind in kinds]
-            return len(told) < len(asks.findall(question))
-    if ASKS_WHO.search(part):
+    lacks = lacks_amount(part, said, question=question)
+    if lacks is None and ASKS_WHO.search(part):
         return not names(f"of {said}") - names(question)
-    return None
+    return lacks
 
 
 def _adds(sentence: Sentence, answer: Answer) -> bool:

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 
-from rag.amounts import numbers
+from rag.amounts import amounts, numbers
+from rag.amounts_asked import kinds_asked, lacks_amount
 from rag.evidence import MOSTLY, REFERS_BACK, Evidence, EvidenceSet, own_words
 from rag.records import Verdict
 from rag.sides import sides_of
@@ -85,26 +86,31 @@ def add_nearest(
 ) -> list[Finding]:
     """The findings, and after what is kept the words nearest to the question, if they tell more.
 
-    What the model `pointed` at comes before them: it is what the answer was to be made from.
-    Nothing is added to nothing, as what is near is no answer by itself, nor what has no word of the
-    question. `answers` tells whether words answer the question, and if the nearest do not, the
-    next may. Where nobody can tell, the nearest are added unless what is cited is as near.
+    What the model `pointed` at comes before them: it is what the answer was to be made from. Before
+    all comes what gives an amount, if one was asked for and is not told. Nothing is added to
+    nothing, as what is near is no answer by itself, nor else what has no word of the question.
+    `answers` tells whether words answer the question, and if the nearest do not, the next may.
+    Where nobody can tell, the nearest are added unless what is cited is as near.
     """
     kept = [finding for finding in findings if finding.kept]
     if not kept:
         return list(findings)
-    told = _words(" ".join(finding.text for finding in kept))
+    said = " ".join(finding.text for finding in kept)
+    told = _words(said)
     cited = {item for finding in findings for item in finding.evidence}
-    asked = content_words(evidence.question)
+    wanted: Set[str] = frozenset()  # kinds of amounts
     nearest: list[Sequence[Evidence]] = [evidence.nearest()]
     if answers:
         chosen = [evidence.with_antecedents(pieces) for pieces in pointed]
         nearest = [*evidence.best_first(chosen), *evidence.likeliest(MOST_NEAR)]
+        if lacks_amount(evidence.question, said, question=evidence.question):
+            wanted = kinds_asked(evidence.question)
+            nearest += evidence.likeliest(MOST_NEAR, kinds=wanted)
+            nearest.sort(key=lambda near: not _gives(near, wanted, told))
     telling = [
         near
         for near in nearest
-        if not asked.isdisjoint(_words(" ".join(item.reading for item in near)))
-        and coverage(_words(" ".join(item.text for item in near)), told) < MOSTLY_TOLD
+        if _gives(near, wanted, told) or _is_more(near, told, evidence.question)
     ]
     for near in telling[:MOST_JUDGED]:
         verdict = answers(near) if answers else None
@@ -150,6 +156,21 @@ def _adds_nothing(sentence: str, *, asked: frozenset[str], question: str) -> boo
 def _tells_more(item: Evidence, told: str) -> bool:
     """Whether a piece of evidence holds anything that the answer does not say already."""
     return bool(content_words(item.text) - content_words(told) or numbers(item.text))
+
+
+def _gives(pieces: Sequence[Evidence], kinds: Set[str], told: Set[str]) -> bool:
+    """Whether pieces have an amount of one of these kinds that is not told."""
+    return any(
+        kind in kinds and str(value) not in told
+        for item in pieces
+        for value, kind in amounts(item.text)
+    )
+
+
+def _is_more(pieces: Sequence[Evidence], told: Set[str], question: str) -> bool:
+    """Whether pieces have a word of the question, and not mostly what is told."""
+    of_it = _words(" ".join(item.reading for item in pieces)) & content_words(question)
+    return bool(of_it) and coverage(_words(" ".join(i.text for i in pieces)), told) < MOSTLY_TOLD
 
 
 def _words(text: str) -> frozenset[str]:

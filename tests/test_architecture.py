@@ -16,6 +16,7 @@ offline preflight
 records errors
 settings sentences terms reading
 amounts spelling
+amounts_asked
 normalisation models engine units
 questions page_pairs
 blocks formats tables web_pages transfers

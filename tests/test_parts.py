@@ -54,13 +54,16 @@ def test_what_an_answer_leaves_out_is_asked_by_itself_and_said_after_it() -> Non
     ]
 
 
-def test_where_the_first_part_is_left_out_it_is_asked_by_itself_and_said_before() -> None:
+@pytest.mark.parametrize("again", ["Of the bakers 15% use fires.", "A mere 15% bake over flames."])
+def test_where_the_first_part_is_left_out_it_is_asked_by_itself_and_said_before(again: str) -> None:
     asked = "How many bakers use ovens, and how many use fires?"
     first = "How many bakers use ovens?"
     fires = answered(asked, "Of the bakers 15% use fires.")
     ovens = answered(first, "78% of bakers use ovens.")
     after = "Of the bakers 15% use fires. How many use fires?"
-    answer, questions, _ = in_both(asked, {asked: fires, after: fires, first: ovens})
+    answer, questions, _ = in_both(
+        asked, {asked: fires, after: answered(after, again), first: ovens}
+    )
     assert questions == [asked, after, first]
     assert answer.text == "78% of bakers use ovens. [1] Of the bakers 15% use fires. [2]"
     assert answer.question == asked

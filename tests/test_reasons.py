@@ -125,6 +125,26 @@ def test_what_the_model_pointed_at_and_left_out_comes_before_the_nearest_words()
         assert [finding.text for finding in said] == ["It has 4 strings.", added.text]
 
 
+@pytest.mark.parametrize(
+    ("asked", "added"),
+    [
+        ("How often do the ovens fail?", "Tests saw fires go out in 5% of cases."),
+        ("Why do the ovens fail?", "The ovens of a town fail at many times."),
+    ],
+)
+def test_an_amount_that_was_asked_for_comes_before_the_nearest_words(
+    asked: str, added: str
+) -> None:
+    text = "The ovens fail now and then. The ovens of a town fail at many times. "
+    text += "Tests saw fires go out in 5% of cases."
+    given, evidence = findings(asked, "The ovens fail now and then.", text=text)
+    model = PointingChat(reply=lambda _: "", belief=9.0)
+    answers = partial(verdict_on, pointer=Pointer(evidence.question, model=model))
+    evidence.cosines = [0.9, 0.8, 0.3]
+    said = add_nearest(given, evidence, answers=answers)
+    assert [finding.text for finding in said[1:]] == [added]
+
+
 def test_words_that_do_not_answer_are_not_added_however_near() -> None:
     text = "A query costs $1. A query and a picture cost $1 and $5 in all tariffs. Rain fell."
     given, evidence = findings(
