@@ -13,6 +13,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from rag.amounts import numbers
+from rag.amounts_asked import ASKS_AN_AMOUNT
 from rag.prompts import standalone_messages
 from rag.records import Query
 from rag.sentences import CITATION_MARKS
@@ -29,12 +31,14 @@ MOST_KEPT = 100  # rewrites
 LONGEST_REWRITE = 60  # words
 # A rewrite may add words of its own, such as "cost" for "price", but not a new subject.
 SHARE_FROM_CONVERSATION = 0.66
+MOSTLY = 0.5  # of what is asked, which a rewrite must keep that nobody could see was needed
 
 LEANING_START = re.compile(
     r"^\s*(and|but|or|so|also|then|what about|how about|what else|why\b|how so|how come|which one|"
     r"who else|where else|when\?|how many\?|how much\?|really|tell me more|more|go on|explain|"
-    r"give me|such as|for example|like what|is that|are those|does that|the (first|second|third|"
-    r"last|other|same|former|latter)\b)",
+    r"give me|(?:can|could) you (?:give|name|explain)|any examples?\b|such as|for example|"
+    r"like what|is that|are those|does that|"
+    r"the (first|second|third|last|other|same|former|latter)\b)",
     re.IGNORECASE,
 )
 TRAILING_WORD = re.compile(r"\b(?:as well|too|either|instead|then)\W*$", re.IGNORECASE)
@@ -87,11 +91,34 @@ class FollowUps:
         rewritten. "and for audio?" may follow "and for video?", so what came before is read with
         its own questions written out.
         """
-        read: list[Exchange] = []
-        if leans_on_history(question):
-            for asked, answered in exchanges(history):
-                read.append((self._standalone(asked, read)[-LONGEST_TURN:], answered))
+        read = self._read(history) if leans_on_history(question) else []
         return Query(question=question, standalone=self._standalone(question, read))
+
+    def in_context(self, question: str, history: Sequence[tuple[str, str]]) -> str | None:
+        """A question as it would be asked if it leans on the conversation after all.
+
+        "Which scenes suffer most?" stands by itself, and what is not found for it may be found of
+        what was talked of. None where the rewrite adds no words, or keeps too few of them.
+        """
+        if leans_on_history(question) or not (read := self._read(history)):
+            return None
+        known = read[-1:]
+        rewrite = self._written_out(question, known)
+        own, written = content_words(question), content_words(rewrite)
+        is_used = (
+            bool(written - own)
+            and coverage(own, written) >= MOSTLY
+            and _is_from(known, rewrite, question)
+            and not _says_amount(known, rewrite, question)
+        )
+        return rewrite if is_used else None
+
+    def _read(self, history: Sequence[tuple[str, str]]) -> list[Exchange]:
+        """The conversation with its own follow-ups written out."""
+        read: list[Exchange] = []
+        for asked, answered in exchanges(history):
+            read.append((self._standalone(asked, read)[-LONGEST_TURN:], answered))
+        return read
 
     def _standalone(self, question: str, read: Sequence[Exchange]) -> str:
         if not read or not leans_on_history(question):
@@ -108,13 +135,12 @@ class FollowUps:
         before = read[-1][0]
         for first in range(len(read), 0, -1):
             known = read[:first]
-            reply = self._model.bind(max_tokens=80).invoke(standalone_messages(question, known))
-            rewrite = str(reply.text).strip().strip('"').split("\n")[0]
+            rewrite = self._written_out(question, known)
             if _same(rewrite, question):
                 if len(own) > LONGEST_FRAGMENT:
                     return question
                 break
-            if not _is_from(known, rewrite, question):
+            if not _is_from(known, rewrite, question) or _says_amount(known, rewrite, question):
                 continue
             repeated = any(_same(rewrite, asked) for asked, _ in known)
             asks_it = bool(own & content_words(rewrite)) if own else not repeated
@@ -122,6 +148,10 @@ class FollowUps:
                 return rewrite
             before = rewrite
         return f"{before} {question}"
+
+    def _written_out(self, question: str, known: Sequence[Exchange]) -> str:
+        reply = self._model.bind(max_tokens=80).invoke(standalone_messages(question, known))
+        return str(reply.text).strip().strip('"').split("\n")[0]
 
 
 def exchanges(history: Sequence[tuple[str, str]]) -> list[Exchange]:
@@ -141,6 +171,15 @@ def _is_from(read: Sequence[Exchange], rewrite: str, question: str) -> bool:
         and (rewrite.endswith("?") or not question.endswith("?"))
         and coverage(content_words(rewrite), said) >= SHARE_FROM_CONVERSATION
     )
+
+
+def _says_amount(read: Sequence[Exchange], rewrite: str, question: str) -> bool:
+    """Whether a rewrite has a number that only answers gave, where an amount is asked for.
+
+    "How many pages is 500+ pages?" answers itself.
+    """
+    asked = " ".join([question, *(earlier for earlier, _ in read)])
+    return bool(ASKS_AN_AMOUNT.search(question) and numbers(rewrite) - numbers(asked))
 
 
 def _same(one: str, other: str) -> bool:

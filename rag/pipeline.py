@@ -104,6 +104,11 @@ class Assistant(Runnable[AssistantInput, Answer]):
 
         if self.settings.verify:
             answer = yield from answer_in_parts(query.standalone, ask=ask_all)
+            leaning = self.follow_ups.in_context(question, history) if answer.abstained else None
+            if leaning:
+                yield AnswerUpdate(stage="searching")
+                again = yield from answer_in_parts(leaning, ask=ask_all)
+                answer = answer if again.abstained else again
         else:
             answer = yield from ask(query.standalone)
         yield AnswerUpdate(stage="done", answer=answer)

@@ -29,6 +29,8 @@ FORMS = tuple(
         rf"(?i)\b{_AUXILIARY} (?P<one>[^,;?]+?) and (?P<other>[^,;?]+?)"
         r" (?:differ|share|have|use|need)\b",
         rf"(?i)\b{_AUXILIARY} (?P<one>[^,;?]+?) differ(?:ent)? (?:from|to|than) (?P<other>[^,;?]+)",
+        rf"(?i)\b{_AUXILIARY} (?P<one>[^,;?]+?) (?:compare (?:to|with)|(?:have|share) [^,;?]*?\b"
+        r"with) (?P<other>[^,;?]+)",
         rf"(?i)\b{_AUXILIARY} (?P<one>[^,;?]+?) (?:(?:more|less|fewer) [^,;?]*?|[a-z]{{3,}}er )"
         r"than (?P<other>[^,;?]+)",
         rf"(?i)(?:[,:] ?|\b(?:{_AUXILIARY}|than) )(?P<one>[^,:;?]+?),? or (?P<other>[^,;?]+)",

@@ -14,6 +14,8 @@ HISTORY = [
     ("assistant", "An image costs $0.01 to $0.50."),
 ]
 
+CHEAPEST = "Which tool is cheapest?"
+
 
 @pytest.mark.parametrize(
     "question",
@@ -30,6 +32,8 @@ HISTORY = [
         "How much does it cost?",
         "Is that a lot?",
         "Which of them is cheaper?",
+        "can you give an example?",
+        "Any examples?",
     ],
 )
 def test_follow_ups_lean_on_the_conversation(question: str) -> None:
@@ -100,6 +104,23 @@ def test_what_a_rewrite_drops_of_the_question_stands_behind_it() -> None:
     assert taken == f"What is innate immunity? {follow_up}"
 
 
+@pytest.mark.parametrize(
+    ("follow_up", "reply", "is_taken"),
+    [
+        ("how many pages is that?", "How many pages is 500+ pages?", False),
+        ("how many pages is that?", "How many pages does a context window have?", True),
+        ("why is that?", "Why does a context window have 500 pages?", True),
+    ],
+)
+def test_a_rewrite_that_answers_itself_is_not_used(
+    follow_up: str, reply: str, is_taken: bool
+) -> None:
+    asked = "How large is a context window?"
+    history = [("user", asked), ("assistant", "A context window has 500+ pages. [1]")]
+    taken = resolved(follow_up, history, {follow_up: reply})
+    assert taken == (reply if is_taken else f"{asked} {follow_up}")
+
+
 def test_a_follow_up_to_a_follow_up_is_read_with_that_one_written_out() -> None:
     model = scripted(
         {
@@ -131,7 +152,27 @@ def test_a_follow_up_stays_short_however_long_the_conversation() -> None:
         history += [("user", question), ("assistant", "They do not say.")]
 
 
+@pytest.mark.parametrize(
+    ("question", "reply", "is_used"),
+    [
+        (CHEAPEST, "Which image tool is cheapest?", True),
+        (CHEAPEST, "Which image tool costs least?", True),
+        (CHEAPEST, "Which tool is the cheapest?", False),
+        (CHEAPEST, "What does an image cost?", False),
+        (CHEAPEST, "Which tool of Brazil's football league is cheapest?", False),
+        ("How many tools are there?", "How many tools are there for $0.50?", False),
+        ("and for video?", "What does a video cost?", False),  # was written out before
+    ],
+)
+def test_a_question_that_stands_alone_may_still_be_asked_of_what_was_talked_of(
+    question: str, reply: str, is_used: bool
+) -> None:
+    in_context = FollowUps(scripted({question: reply})).in_context(question, HISTORY)
+    assert in_context == (reply if is_used else None)
+
+
 def test_without_a_conversation_nothing_is_asked() -> None:
+    assert FollowUps(scripted({})).in_context(CHEAPEST, []) is None
     assert resolved("and for video?", [], {}) == "and for video?"
 
 

@@ -308,6 +308,35 @@ def test_a_follow_up_is_looked_up_by_what_it_means() -> None:
     assert not answer.abstained
 
 
+@pytest.mark.parametrize(
+    ("rewrite", "is_answered"),
+    [
+        ("Which scenes suffer most from faults of generated video?", True),
+        ("Which scenes suffer most?", False),
+        ("What does a generated image cost?", False),
+    ],
+)
+def test_what_is_not_found_for_a_question_alone_is_looked_up_in_the_conversation(
+    rewrite: str, is_answered: bool
+) -> None:
+    told = "Of generated video, scenes with much motion suffer most from faults."
+
+    def reply(prompt: str) -> str:
+        if "Follow-up" in prompt:
+            return rewrite
+        return told if f"Question: {rewrite}" in prompt and is_answered else "Nobody can say."
+
+    history = [
+        {"role": "user", "content": "How often has generated video faults?"},
+        {"role": "assistant", "content": "Generated video has faults in 20% of cases."},
+    ]
+    asked = {"question": "Which scenes suffer most?", "history": history}
+    answer = assistant(reply, belief=None, text=told).invoke(asked)
+    assert answer.abstained is not is_answered
+    assert answer.question == asked["question"]
+    assert answer.understood == (rewrite if is_answered else None)
+
+
 def test_what_a_question_describes_is_looked_up_first_and_both_are_cited() -> None:
     question = "Which river flows through the city where Ada Blom was born?"
     first = "In which city was Ada Blom born?"
