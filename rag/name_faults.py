@@ -28,9 +28,8 @@ ORDINAL = re.compile(  # those with digits are numbers, which are compared as su
     r"[\s-]+(?!of\b|and\b|or\b|to\b|in\b)([a-z]+)",
     re.IGNORECASE,
 )
-ANY = re.compile(
-    r"an?|each|every|some|many|most", re.IGNORECASE
-)  # of a kind, told of before or not
+# Before things of a kind; what stands behind "the" or "its" may be what was named before.
+ANY = re.compile(r"an?|each|every|some|many|most", re.IGNORECASE)
 LONGEST_SUBJECT = 3  # content words
 IS_ONE_OF = re.compile(r"\b(?:is|are|was|were) one of (?:the |its |their )?(?P<of>[^,;.]+)")
 JOINS = re.compile(r"\b(?:is|are|was|were|called|named|as)\b|[,:(\u2013\u2014]")  # one to a name

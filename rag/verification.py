@@ -13,7 +13,8 @@ the start and cannot be invented. A sentence is kept only if
 * the names of one clause stand together in one passage, or in two that a name links which the
   answer brings, or a title: where one article has an English Mark and another an American Nick,
   there is no American Mark,
-* most of what it tells of a name is told of that name, each in a list as the others are,
+* most of what it tells of a name is told of that name, and not of things of a kind, each in a
+  list as the others are,
 * most of what it tells beside names is told in the passages, and what it gives a reason for,
 * it compares only as its evidence does, and what it calls the first is called so there,
 * it denies only what its evidence denies, and asserts nothing that is denied there,
