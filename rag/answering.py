@@ -22,7 +22,7 @@ from rag.drafting import Stopwatch, stream_draft
 from rag.evidence import Evidence, EvidenceSet
 from rag.pointing import Pointer, pointer_of
 from rag.prompts import ABSTENTION
-from rag.reasons import add_nearest, add_other_side, give_reasons, quoted
+from rag.reasons import add_nearest, add_other_side, complete_list, give_reasons, quoted
 from rag.records import Answer, AnswerUpdate, Citation, Hit, Query, Sentence, Verdict
 from rag.verification import Finding
 
@@ -102,6 +102,7 @@ def stream_answer(
         findings = give_reasons(findings, evidence)
         findings = add_other_side(findings, evidence, sides, answers=answers)
         findings = add_nearest(findings, evidence, answers=answers, pointed=pointed)
+        findings = complete_list(findings, evidence)
         findings = compare_articles(findings, evidence)
     return finish(findings, f"{looked_at(hits)}{instead}", gate)
 

@@ -8,6 +8,8 @@ a draft gives one of two prices, and the article both in one line.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 
@@ -26,6 +28,14 @@ MOST_NEAR = 2  # beside what the model pointed at
 MOST_JUDGED = 3  # after an answer, half a second each
 # By their scores: words no nearer to the question than this are as near as those cited.
 AS_NEAR = 0.01
+# What asks for more than one: "List the ...", "What are the six ...", "which industries".
+ASKS_FOR_SEVERAL = re.compile(
+    r"(?:^|\b(?:please|kindly|you) )(?:list|name|enumerate)\b|\b(?:what|which)(?: \w+)? are\b"
+    r"|\b(?:what|which) (?!(?:does|is|was|has|this)\b)\w*[a-z]s\b(?! (?:an?|the)\b)",
+    re.IGNORECASE,
+)
+FEWEST_TOLD = 2  # items of a list, that it is told
+LONGEST_LIST = 12
 
 
 def give_reasons(findings: Sequence[Finding], evidence: EvidenceSet) -> list[Finding]:
@@ -120,6 +130,22 @@ def add_nearest(
             begun = near[0] in cited
             return [*findings, *quoted(new, begun=begun, why=why)]
     return list(findings)
+
+
+def complete_list(findings: Sequence[Finding], evidence: EvidenceSet) -> list[Finding]:
+    """The findings, and the rest of a list of which some is told, where the question asks for it.
+
+    What is read of a long list is what is nearest to the question.
+    """
+    cited = list(dict.fromkeys(i for finding in findings if finding.kept for i in finding.evidence))
+    of_lists = Counter(item.group for item in cited if item.context.endswith(":"))
+    rest: list[Evidence] = []
+    for group, count in of_lists.items() if ASKS_FOR_SEVERAL.search(evidence.question) else []:
+        items = [piece for piece in evidence.pieces if piece.group == group]
+        if count >= FEWEST_TOLD and len(items) <= LONGEST_LIST:
+            rest += [replace(item, context="") for item in items if item not in cited]
+    said = zip(own_words(rest), rest, strict=True)
+    return [*findings, *(Finding(text, (item,), 1.0, OWN_WORDS) for text, item in said)]
 
 
 def quoted(

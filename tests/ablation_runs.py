@@ -143,7 +143,10 @@ PARTS = (
     Part("the articles' words in place of a draft", instead={"rag.answering.MOST_QUOTES": 0}),
     Part(
         "the articles' words after an answer",
-        instead={"rag.answering.give_reasons": _same, "rag.answering.add_nearest": _same},
+        instead={
+            f"rag.answering.{step}": _same
+            for step in ("give_reasons", "add_nearest", "complete_list")
+        },
     ),
     Part("other articles beside the cited", instead={"rag.answering.compare_articles": _same}),
 )

@@ -9,7 +9,7 @@ import pytest
 from rag.confirmation import verdict_on
 from rag.evidence import EvidenceSet
 from rag.pointing import Pointer
-from rag.reasons import add_nearest, give_reasons, quoted
+from rag.reasons import add_nearest, complete_list, give_reasons, quoted
 from rag.records import Chunk, Hit
 from rag.verification import Finding, check
 from tests.fakes import PointingChat, WordEmbedder
@@ -227,3 +227,27 @@ def test_of_an_answer_that_was_begun_the_rest_is_added_without_its_question() ->
     assert [finding.text for finding in add_nearest(given, evidence, answers=None)[1:]] == [
         "Most tools today take plain language."
     ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "draft", "is_completed"),
+    [
+        ("Which jobs do tools take?", "Tools draft campaigns and edit drafts.", True),
+        ("Please list the jobs of tools.", "Tools draft campaigns and edit drafts.", True),
+        ("Which jobs do tools take?", "Tools draft campaigns.", False),  # one item is no list
+        ("How do tools help?", "Tools draft campaigns and edit drafts.", False),
+        ("What does the guide name as jobs?", "Tools draft campaigns and edit drafts.", False),
+        ("Which suits a shop?", "Tools draft campaigns and edit drafts.", False),
+    ],
+)
+def test_of_a_list_that_was_asked_for_the_rest_is_told(
+    asked: str, draft: str, is_completed: bool
+) -> None:
+    text = (
+        "Tools take jobs:\n\n- draft campaigns\n- edit drafts\n- paint walls\n\nA shop needs none."
+    )
+    given, evidence = findings(asked, draft, text=text)
+    assert given[0].kept, given[0].why
+    said = complete_list(given, evidence)
+    assert [finding.text for finding in said[1:]] == (["paint walls."] if is_completed else [])
+    assert all(finding.evidence[0].text == "paint walls" for finding in said[1:])
