@@ -89,7 +89,8 @@ PARTS = (
         instead={
             "rag.conversation.FollowUps.resolve": lambda self, question, history: Query(
                 question, question
-            )
+            ),
+            "rag.conversation.FollowUps.in_context": lambda self, question, history: None,
         },
     ),
     Part(
@@ -128,7 +129,14 @@ PARTS = (
         "names, of the check",
         instead={
             f"rag.verification.{name}": _no_fault
-            for name in ("name_fault", "stitching_fault", "list_fault", "borrowed_fault")
+            for name in (
+                "name_fault",
+                "subject_fault",
+                "membership_fault",
+                "stitching_fault",
+                "list_fault",
+                "borrowed_fault",
+            )
         },
     ),
     Part("numbers, of the check", instead={"rag.verification.number_fault": _no_fault}),
