@@ -137,14 +137,14 @@ def swapped_names(question: str, text: str) -> frozenset[str]:
 def _is_of_another(before: str, word: str, question: str, text: str) -> bool:
     """Whether a text has `word` after other names than `before`, and nowhere the two together.
 
-    Initials may stand between them. Anything may stand before an abbreviation, as in "generative
-    AI".
+    Middle names and initials may stand between them. Anything may stand before an abbreviation, as
+    in "generative AI".
     """
     if not word[:-1].istitle():
         return False
     first, last = re.escape(fold_name(before)), re.escape(fold_name(word))
     together = (
-        rf"\b{first}(?:s|['\u2019]s)?[ -](?:\w\. ?){{0,2}}{last}"
+        rf"\b{first}(?:s|['\u2019]s)?[ -](?:\w\. ?|(?-i:[A-Z])[\w-]+ ){{0,2}}{last}"
         rf"|\b{last} of (?:\w+ ){{0,2}}{first}\b"
     )
     if re.search(together, text, re.IGNORECASE):

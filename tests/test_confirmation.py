@@ -104,6 +104,7 @@ def test_what_the_cited_passages_do_not_mention_is_named(question: str, unmet: l
         ("What did Winston Churchill say of it?", set()),
         ("Who led the Guard Reserve?", set()),
         ("What did Harry Truman decide?", set()),
+        ("What did Margaret Truman sing?", set()),
         ("What did Bess Truman decide?", {"bess", "truman"}),
         ("What does Acme AI do?", set()),
     ],
@@ -114,7 +115,7 @@ def test_a_name_of_which_the_passage_has_half_after_another_is_not_that_name(
     text = (
         "The Warsaw Uprising began in 1944. The Guard of the Red Army waited. Generative AI cannot "
         "tell why. President Churchill was told. The Reserve was not. Harry S. "
-        "Truman decided, Margaret Truman sang."
+        "Truman decided, Margaret Ann Truman sang."
     )
     assert swapped_names(question, text) == swapped
     cited = evidence_of(hits(text))
