@@ -3,7 +3,7 @@
 "Yes, editors still have to read it." says what was asked and nothing else. A reader wants to know
 why, and a language model of this size seldom says. So what backs such a sentence follows it, word
 for word. And where the words nearest to the question tell more than the answer, they follow too:
-a draft gives one of two prices, and the article both in one line.
+a draft gives one of two prices, and the article both in one line. So does the rest of a list.
 """
 
 from __future__ import annotations
