@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import html
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -263,7 +264,7 @@ def _clamp(value: float) -> float:
 
 def _nice_top(largest: float) -> float:
     """The end of an axis that takes in the largest value: just above it, with round quarters."""
-    if largest <= 0:
+    if largest < sys.float_info.min:  # below it, powers of ten are rounded to nothing
         return 1.0
     size = 10.0 ** math.floor(math.log10(largest))
     return next(m * size for m in (1, 1.2, 1.6, 2, 3, 4, 6, 8, 10, 12) if m * size >= largest)
