@@ -137,12 +137,9 @@ def _without_yes(sentence: str, question: str) -> str:
 def _is_converse(sentence: str, question: str) -> bool:
     """Whether a sentence tells the other way round what a question asks of every one of a kind."""
     of_all = OF_ALL.search(question)
-    if not of_all:
-        return False
-    kind, *rest = (word for word in map(content_words, words(of_all[1])) if word)
-    told = [content_words(word) for word in words(sentence)]
-    first = next((word for word in told if any(word == other for other in (kind, *rest))), kind)
-    return first != kind and kind in told
+    asked = [word for word in map(content_words, words(of_all[1] if of_all else "")) if word]
+    told = [word for word in map(content_words, words(sentence)) if word in asked]
+    return bool(asked) and asked[0] in told and told[0] != asked[0]
 
 
 def fault_of(sentence: str, cited: Sequence[Evidence], evidence: EvidenceSet) -> str:

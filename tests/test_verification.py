@@ -203,6 +203,7 @@ def test_of_all_is_told_only_what_is_told_of_all(asked: str, sentence: str, kept
             "Bly is an LLM, while Ann is a tool.",
         ),
         ("Is every LLM a tool?", "No, a tool need not be an LLM.", "A tool need not be an LLM."),
+        ("Is Bly all of it?", "Yes, Bly is all of it.", "Yes, Bly is all of it."),
         ("Is every tool an LLM?", "No, tools may be no LLM.", "No, tools may be no LLM."),
         ("Is every LLM a tool?", "No, not all LLMs are tools.", "No, not all LLMs are tools."),
         ("Does Bly need no skills?", "Yes, Bly needs no skills.", "Yes, Bly needs no skills."),
