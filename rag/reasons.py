@@ -139,13 +139,13 @@ def complete_list(findings: Sequence[Finding], evidence: EvidenceSet) -> list[Fi
     """
     cited = list(dict.fromkeys(i for finding in findings if finding.kept for i in finding.evidence))
     of_lists = Counter(item.group for item in cited if item.context.endswith(":"))
-    rest: list[Evidence] = []
+    given = list(findings)
     for group, count in of_lists.items() if ASKS_FOR_SEVERAL.search(evidence.question) else []:
         items = [piece for piece in evidence.pieces if piece.group == group]
         if count >= FEWEST_TOLD and len(items) <= LONGEST_LIST:
-            rest += [replace(item, context="") for item in items if item not in cited]
-    said = zip(own_words(rest), rest, strict=True)
-    return [*findings, *(Finding(text, (item,), 1.0, OWN_WORDS) for text, item in said)]
+            rest = [item for item in items if item not in cited]
+            given += _said(rest, needless=items[0].context, why=OWN_WORDS)
+    return given
 
 
 def quoted(
@@ -157,6 +157,11 @@ def quoted(
     """
     first = pieces[0]
     needless = first.context if first.answers and (begun or _tells_alone(first)) else ""
+    return _said(pieces, needless=needless, why=why)
+
+
+def _said(pieces: Sequence[Evidence], *, needless: str, why: str) -> list[Finding]:
+    """Pieces in their own words, without the context that is `needless`."""
     shown = [replace(item, context="") if item.context == needless else item for item in pieces]
     said = zip(own_words(shown), pieces, strict=True)
     return [Finding(text, (item,), 1.0, why) for text, item in said]
