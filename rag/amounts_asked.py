@@ -29,9 +29,7 @@ def kinds_asked(question: str) -> frozenset[str]:
     >>> sorted(kinds_asked("How often does it fail?"))
     ['count', 'multiple', 'percent']
     """
-    return next(
-        (kinds for asks, kinds in ASKS_AMOUNT.items() if asks.search(question)), frozenset()
-    )
+    return ASKS_AMOUNT[asks] if (asks := _asking(question)) else frozenset()
 
 
 def lacks_amount(asking: str, said: str, *, question: str) -> bool | None:
@@ -39,8 +37,12 @@ def lacks_amount(asking: str, said: str, *, question: str) -> bool | None:
 
     `asking` is the part of the `question` that asks; what the question gives is no answer.
     """
-    for asks, kinds in ASKS_AMOUNT.items():
-        if asks.search(asking):
-            told = [1 for _, kind in amounts(said) - amounts(question) if kind in kinds]
-            return len(told) < len(asks.findall(question))
-    return None
+    asks = _asking(asking)
+    if asks is None:
+        return None
+    told = [1 for _, kind in amounts(said) - amounts(question) if kind in ASKS_AMOUNT[asks]]
+    return len(told) < len(asks.findall(question))
+
+
+def _asking(question: str) -> re.Pattern[str] | None:
+    return next((asks for asks in ASKS_AMOUNT if asks.search(question)), None)

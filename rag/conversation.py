@@ -109,7 +109,6 @@ class FollowUps:
             bool(written - own)
             and coverage(own, written) >= MOSTLY
             and _is_from(known, rewrite, question)
-            and not _says_amount(known, rewrite, question)
         )
         return rewrite if is_used else None
 
@@ -140,7 +139,7 @@ class FollowUps:
                 if len(own) > LONGEST_FRAGMENT:
                     return question
                 break
-            if not _is_from(known, rewrite, question) or _says_amount(known, rewrite, question):
+            if not _is_from(known, rewrite, question):
                 continue
             repeated = any(_same(rewrite, asked) for asked, _ in known)
             asks_it = bool(own & content_words(rewrite)) if own else not repeated
@@ -170,6 +169,7 @@ def _is_from(read: Sequence[Exchange], rewrite: str, question: str) -> bool:
         0 < len(rewrite.split()) <= LONGEST_REWRITE
         and (rewrite.endswith("?") or not question.endswith("?"))
         and coverage(content_words(rewrite), said) >= SHARE_FROM_CONVERSATION
+        and not _says_amount(read, rewrite, question)
     )
 
 
